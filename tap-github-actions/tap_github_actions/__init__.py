@@ -1,0 +1,1 @@
+"""Singer tap for GitHub Actions: every run, attempt, job and step, incrementally."""

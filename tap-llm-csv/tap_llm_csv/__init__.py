@@ -1,0 +1,1 @@
+"""Singer tap for LLM-call telemetry in CSV and NDJSON files that grow, rotate and break."""
