@@ -1,0 +1,117 @@
+"""Settings, libpq's environment and URLs → one libpq connection string. No I/O."""
+
+from __future__ import annotations
+
+import os
+import re
+from typing import TYPE_CHECKING, Any, Final
+
+import psycopg
+from psycopg.conninfo import conninfo_to_dict, make_conninfo
+
+from target_telemetry_postgres.errors import ConfigError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+#: Any of these in the environment means that a server was chosen there.
+LIBPQ_TARGETS: Final = ("PGHOST", "PGHOSTADDR", "PGSERVICE", "PGDATABASE")
+
+_PARAMETERS: Final = {
+    "host": "host",
+    "port": "port",
+    "user": "user",
+    "password": "password",
+    "database": "dbname",
+    "ssl_mode": "sslmode",
+    "ssl_root_cert": "sslrootcert",
+    "ssl_cert": "sslcert",
+    "ssl_key": "sslkey",
+    "ssl_key_password": "sslpassword",
+}
+_SECRETS: Final = ("password", "sslpassword")
+
+#: A dead peer is noticed in about a minute and a half, and an idle load survives a firewall.
+_KEEPALIVES: Final = {
+    "keepalives": 1,
+    "keepalives_idle": 30,
+    "keepalives_interval": 10,
+    "keepalives_count": 6,
+    "tcp_user_timeout": 90_000,
+}
+
+_SCHEME: Final = re.compile(r"^postgres(?:ql)?(?:\+\w+)?://", re.IGNORECASE)
+_URL_HELP: Final = (
+    "it should look like postgresql://user:password@host:5432/database, with special characters "
+    "in the password percent-encoded."
+)
+
+
+def conninfo_from_config(
+    config: Mapping[str, Any], environ: Mapping[str, str] | None = None
+) -> str | None:
+    """The server that was configured, or None for the embedded one."""
+    environ = os.environ if environ is None else environ
+    fields = {name: config[name] for name in _PARAMETERS if config.get(name) not in (None, "")}
+    url = config.get("sqlalchemy_url")
+    chosen_outside = any(environ.get(name) for name in LIBPQ_TARGETS)
+    if url:
+        given = _from_url(str(url))
+        # What the URL leaves open, such as a password kept apart from it, the fields may fill.
+        given = {_PARAMETERS[name]: value for name, value in fields.items()} | given
+    elif "host" in fields or "database" in fields or chosen_outside:
+        given = {_PARAMETERS[name]: value for name, value in fields.items()}
+    elif "user" in fields or "password" in fields:
+        raise ConfigError(
+            "user or password is set but neither host nor database is; set them, or remove "
+            "user and password to use the embedded Postgres."
+        )
+    else:
+        return None
+    try:
+        return make_conninfo("", **(_KEEPALIVES | given))
+    except psycopg.ProgrammingError:
+        raise ConfigError("The connection settings are not understood by libpq.") from None
+
+
+def _from_url(url: str) -> dict[str, Any]:
+    """The parts of a URL in SQLAlchemy's or libpq's spelling, or of a libpq key=value string."""
+    scheme = _SCHEME.match(url)
+    if scheme is None and "://" in url:
+        raise ConfigError(f"sqlalchemy_url is not a Postgres URL; {_URL_HELP}")
+    plain = f"postgresql://{_encode_userinfo(url[scheme.end() :])}" if scheme else url
+    try:
+        parts = conninfo_to_dict(plain)
+    except psycopg.ProgrammingError:
+        # libpq's own message quotes the part it stumbled over, which may be the password.
+        raise ConfigError(f"sqlalchemy_url is not understood; {_URL_HELP}") from None
+    return {name: value for name, value in parts.items() if value not in (None, "")}
+
+
+def _encode_userinfo(rest: str) -> str:
+    """Let a password hold a bare `@`, which SQLAlchemy accepts and libpq does not."""
+    authority, slash, path = rest.partition("/")
+    userinfo, at, host = authority.rpartition("@")
+    return f"{userinfo.replace('@', '%40')}{at}{host}{slash}{path}"
+
+
+def secrets_of(conninfo: str) -> list[str]:
+    """The values that no message may show."""
+    parts = conninfo_to_dict(conninfo)
+    return [str(parts[name]) for name in _SECRETS if parts.get(name)]
+
+
+def describe(conninfo: str) -> str:
+    """`db on host:port as user`, as libpq will resolve it; never a secret."""
+    parts: dict[str, Any] = {
+        option.keyword.decode(): option.val.decode()
+        for option in psycopg.pq.Conninfo.get_defaults()
+        if option.val is not None
+    }
+    parts |= {name: value for name, value in conninfo_to_dict(conninfo).items() if value}
+    if service := parts.get("service"):
+        return f"service {service}"
+    user = parts.get("user", "")
+    host = parts.get("host") or parts.get("hostaddr") or "the local socket"
+    port = "" if str(host).startswith("/") else f":{parts.get('port', 5432)}"
+    return f"database {parts.get('dbname') or user} on {host}{port} as {user or 'the current user'}"

@@ -1,0 +1,42 @@
+"""What can go wrong, worded for the person who must act."""
+
+from __future__ import annotations
+
+import os
+
+
+class TelemetryError(Exception):
+    """One plain sentence: what happened, where, and what to do. Shown without a traceback."""
+
+
+class ConfigError(TelemetryError):
+    """A setting is missing, contradictory or not understood."""
+
+
+class DatabaseError(TelemetryError):
+    """Postgres cannot be reached, or refuses what was asked."""
+
+    def __init__(self, message: str, *, transient: bool = False) -> None:
+        super().__init__(message)
+        self.transient = transient
+
+
+class EmbeddedError(DatabaseError):
+    """The embedded server cannot be started or joined."""
+
+
+class MigrationError(TelemetryError):
+    """The schema is not what this version needs, and was not changed."""
+
+
+class RetentionError(ConfigError):
+    """A retention policy names what does not exist, or would delete what it should not."""
+
+
+class RecordError(TelemetryError):
+    """A record does not fit its table."""
+
+
+def debugging() -> bool:
+    """Whether tracebacks were asked for."""
+    return os.environ.get("TELEMETRY_DEBUG", "").lower() in {"1", "true", "yes", "on"}
