@@ -5,7 +5,7 @@ PYTHON ?= $(shell for p in python3 python3.14 python3.13 python3.12 python3.11 p
   $$p -c 'import sys; sys.exit(sys.version_info < (3, 10))' 2>/dev/null && echo $$p && break; done)
 BIN := .venv/bin
 PACKAGES := tap-github-actions tap-llm-csv target-telemetry-postgres
-SOURCES := $(PACKAGES) migrations tests examples bench
+SOURCES := $(PACKAGES) migrations tests examples bench docs
 
 # Nothing here phones home.
 export MELTANO_SEND_ANONYMOUS_USAGE_STATS := false

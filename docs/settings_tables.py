@@ -28,12 +28,12 @@ KINDS = {
 def main() -> int:
     """Write or check every generated part."""
     check = "--check" in sys.argv[1:]
-    stale = [path for path, text in generated().items() if path.read_text("utf-8") != text]
-    for path in stale:
+    stale = {path: text for path, text in generated().items() if path.read_text("utf-8") != text}
+    for path, text in stale.items():
         if check:
             print(f"{path.relative_to(ROOT)} is out of date: run `make docs`.")
         else:
-            path.write_text(generated()[path], encoding="utf-8")
+            path.write_text(text, encoding="utf-8")
             print(f"wrote {path.relative_to(ROOT)}")
     return 1 if check and stale else 0
 

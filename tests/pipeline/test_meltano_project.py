@@ -6,36 +6,26 @@ from typing import Any
 
 import pytest
 import yaml
-from support.project import ROOT, about
+
+from support.project import ROOT
 
 PROJECT: dict[str, Any] = yaml.safe_load((ROOT / "meltano.yml").read_text(encoding="utf-8"))
 WORKFLOW: dict[Any, Any] = yaml.safe_load(
     (ROOT / ".github/workflows/telemetry.yml").read_text(encoding="utf-8")
 )
-PLUGINS = {
-    plugin["name"]: plugin for group in PROJECT["plugins"].values() for plugin in group
+PLUGINS = {plugin["name"]: plugin for group in PROJECT["plugins"].values() for plugin in group}
+SECRETS = {
+    "tap-github-actions": {"auth_token", "additional_auth_tokens", "auth_app"},
+    "tap-llm-csv": set(),
+    "target-telemetry-postgres": {"sqlalchemy_url", "password", "ssl_key_password"},
 }
-KINDS = {"integer": "integer", "number": "decimal", "boolean": "boolean", "array": "array",
-         "object": "object"}
-
-
-def meltano_settings(executable: str) -> dict[str, tuple[str, bool]]:
-    """Setting name to (kind, sensitive), as the plugin itself describes them."""
-    found = {}
-    for name, schema in about(executable)["settings"]["properties"].items():
-        types = schema.get("type", "string")
-        first = next((t for t in ([types] if isinstance(types, str) else types) if t != "null"))
-        found[name] = (KINDS.get(first, "string"), bool(schema.get("secret")))
-    return found
 
 
 @pytest.mark.parametrize("plugin", PLUGINS)
-def test_each_setting_of_a_plugin_is_in_meltano_yml_with_its_kind(plugin: str) -> None:
-    declared = {
-        setting["name"]: (setting.get("kind", "string"), setting.get("sensitive", False))
-        for setting in PLUGINS[plugin]["settings"]
-    }
-    assert declared == meltano_settings(plugin)
+def test_meltano_hides_the_secrets_of_a_plugin(plugin: str) -> None:
+    settings = PLUGINS[plugin]["settings"]
+    hidden = {setting["name"] for setting in settings if setting.get("sensitive")}
+    assert hidden >= SECRETS[plugin]
 
 
 def test_the_schedules_have_the_cron_of_the_workflow() -> None:

@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
+
 from support.project import BIN, ROOT, Project, clean_environment
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 PACKAGES = {
     "tap-github-actions": "workflow_runs",
@@ -28,17 +33,17 @@ def wheels(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def environment(wheels: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """An empty virtual environment with nothing but the three wheels and what they ask for."""
-    folder = tmp_path_factory.mktemp("empty") / "venv"
-    run([str(BIN / "uv"), "venv", "--quiet", "--python", sys.executable, str(folder)], wheels)
-    run(
-        [
-            *(str(BIN / "uv"), "pip", "install", "--quiet", "--python", str(folder / "bin/python")),
-            *("--constraint", str(ROOT / "requirements.lock")),
-            *map(str, sorted(wheels.glob("*.whl"))),
-        ],
-        wheels,
-    )
-    return folder
+    lock = ROOT / "requirements.lock"
+    return install(tmp_path_factory.mktemp("empty"), lock, sorted(wheels.glob("*.whl")))
+
+
+def install(folder: Path, constraints: Path, wheels: list[Path]) -> Path:
+    venv = folder / "venv"
+    uv = str(BIN / "uv")
+    run([uv, "venv", "--quiet", "--python", sys.executable, str(venv)], folder)
+    pip = [uv, "pip", "install", "--quiet", "--python", str(venv / "bin/python")]
+    run([*pip, "--constraint", str(constraints), *map(str, wheels)], folder)
+    return venv
 
 
 def run(command: list[str], cwd: Path) -> None:
@@ -63,9 +68,7 @@ def test_a_tap_discovers_its_streams_from_its_wheel_without_a_network(
     tap: str, stream: str, environment: Path, tmp_path: Path
 ) -> None:
     unreachable = "http://127.0.0.1:9"
-    project = Project(
-        tmp_path, clean_environment(HTTPS_PROXY=unreachable, HTTP_PROXY=unreachable)
-    )
+    project = Project(tmp_path, clean_environment(HTTPS_PROXY=unreachable, HTTP_PROXY=unreachable))
     catalog = json.loads(project.run(str(environment / "bin" / tap), "--discover").out)
     assert stream in {entry["tap_stream_id"] for entry in catalog["streams"]}
 
@@ -79,8 +82,11 @@ def test_the_targets_wheel_carries_the_migrations_and_loads_a_row(
         "2026-10-01T10:00:00Z,gpt-4o,10,5,true,plan,100,Phase 5 setup\n",
         encoding="utf-8",
     )
-    tap = project.run(str(environment / "bin" / "tap-llm-csv"), TAP_LLM_CSV_PATH="calls.csv",
-                      *("--config", "ENV"))
+    tap = project.run(
+        str(environment / "bin" / "tap-llm-csv"),
+        *("--config", "ENV"),
+        TAP_LLM_CSV_PATH="calls.csv",
+    )
     (tmp_path / "calls.singer").write_text(tap.out, encoding="utf-8")
     loaded = project.run(
         str(environment / "bin" / "target-telemetry-postgres"), "--input", "calls.singer"
@@ -89,3 +95,19 @@ def test_the_targets_wheel_carries_the_migrations_and_loads_a_row(
     stats = json.loads(project.run(str(environment / "bin" / "telemetry"), "stats", "--json").out)
     assert "llm_calls" in json.dumps(stats)
     assert project.run(str(environment / "bin" / "telemetry"), "migrate", "--check").code == 0
+
+
+def test_the_target_migrates_with_the_sqlalchemy_that_meltano_does_not_take_yet(
+    wheels: Path, tmp_path: Path
+) -> None:
+    lock = (ROOT / "requirements.lock").read_text(encoding="utf-8")
+    constraints = tmp_path / "constraints.txt"
+    constraints.write_text(
+        re.sub(r"^sqlalchemy==.*$", "sqlalchemy>=2.1,<2.2", lock, flags=re.MULTILINE),
+        encoding="utf-8",
+    )
+    target = next(wheels.glob("target_telemetry_postgres-*.whl"))
+    telemetry = str(install(tmp_path, constraints, [target]) / "bin/telemetry")
+    project = Project(tmp_path)
+    project.run(telemetry, "migrate")
+    assert project.run(telemetry, "migrate", "--check").code == 0

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import json
 import os
 import shutil
 import subprocess
 import sys
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 ROOT = Path(__file__).resolve().parents[2]
 BIN = Path(sys.executable).parent
@@ -104,17 +102,3 @@ class Result:
 
     def __str__(self) -> str:
         return f"{self.code}:\n{self.out[-4000:]}\n{self.err[-4000:]}"
-
-
-def about(executable: str) -> dict[str, Any]:
-    """What `--about --format json` says of a tap or the target."""
-    done = subprocess.run(
-        [BIN / executable, "--about", "--format", "json"],
-        check=True,
-        capture_output=True,
-        text=True,
-        env=clean_environment(),
-        timeout=60,
-    )
-    described: dict[str, Any] = json.loads(done.stdout)
-    return described
