@@ -142,6 +142,12 @@ def open_database(config: Mapping[str, Any]) -> Iterator[Database]:
     if configured is not None:
         yield Database(configured, embedded=False, **session)
         return
+    if not config["embedded"]:
+        raise ConfigError(
+            "No database is configured and the embedded server is switched off here: set "
+            "sqlalchemy_url (in Meltano's prod environment: DATABASE_URL) to the address of your "
+            "Postgres."
+        )
     from target_telemetry_postgres.embedded import EmbeddedServer  # noqa: PLC0415 - optional part
 
     with EmbeddedServer(str(config["embedded_path"])) as server:

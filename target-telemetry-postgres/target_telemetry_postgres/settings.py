@@ -81,6 +81,12 @@ CONNECTION: Final[dict[str, dict[str, Any]]] = {
         default=60,
         minimum=0,
     ),
+    "embedded": _setting(
+        "boolean",
+        "Start an embedded Postgres when no connection is configured; `false` refuses instead, so "
+        "that a server's environment never loads into a throw-away one.",
+        default=True,
+    ),
     "embedded_path": _setting(
         "string",
         "Folder of the embedded server's data, used when no connection is configured.",
