@@ -19,7 +19,7 @@ from target_telemetry_postgres.explain import explain, is_transient
 from target_telemetry_postgres.settings import with_defaults
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping
 
     import sqlalchemy
 
@@ -41,6 +41,8 @@ class Database:
     connect_timeout: int = 10
     retry_seconds: float = 30
     lock_timeout: float = 60
+    #: Starts the embedded server again should it have been killed.
+    revive: Callable[[], None] | None = None
 
     def __repr__(self) -> str:
         return f"<Database: {self.describe()}, schema {self.schema}>"
@@ -63,6 +65,8 @@ class Database:
                     raise explain(error, self) from error
                 if pause >= 1:
                     log.warning("%s Trying again.", explain(error, self))
+                if self.revive is not None:
+                    self.revive()
             time.sleep(pause * random.uniform(0.5, 1))  # noqa: S311 - jitter is no secret
             pause = min(pause * 2, _LONGEST_PAUSE)
 
@@ -151,4 +155,4 @@ def open_database(config: Mapping[str, Any]) -> Iterator[Database]:
     from target_telemetry_postgres.embedded import EmbeddedServer  # noqa: PLC0415 - optional part
 
     with EmbeddedServer(str(config["embedded_path"])) as server:
-        yield Database(server.conninfo, embedded=True, **session)
+        yield Database(server.conninfo, embedded=True, revive=server.ensure_running, **session)
