@@ -15,6 +15,7 @@ import os
 import pwd
 import shutil
 import tempfile
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -31,7 +32,15 @@ class IdentityError(Exception):
     """There is no user the server could run as; the words say why."""
 
 
-def assume(home: Path, postgres: Path) -> Path:
+@dataclass(frozen=True)
+class Ground:
+    """What the server's user can reach."""
+
+    postgres: Path
+    cluster: Path
+
+
+def assume(home: Path, postgres: Path) -> Ground:
     """Turn this process into one that may run the server.
 
     Args:
@@ -39,7 +48,7 @@ def assume(home: Path, postgres: Path) -> Path:
         postgres: The server's binary.
 
     Returns:
-        The binary to run, which may be a copy.
+        The binary to run, which may be a copy, and the folder that the data really lies in.
     """
     user = os.geteuid()
     cluster = home / "cluster"
@@ -48,7 +57,7 @@ def assume(home: Path, postgres: Path) -> Path:
         if not _has_name(user):
             _enter_namespace(_stand_in())
         cluster.mkdir(mode=0o700, exist_ok=True)
-        return postgres
+        return Ground(postgres, cluster)
     if owner == 0:
         inside = _stand_in()
         if not os.environ.get("TELEMETRY_EMBEDDED_NO_NAMESPACE") and _works(
@@ -56,12 +65,11 @@ def assume(home: Path, postgres: Path) -> Path:
         ):
             _enter_namespace(inside)
             cluster.mkdir(mode=0o700, exist_ok=True)
-            return postgres
+            return Ground(postgres, cluster)
         owner = _nobody()
-    postgres = _reachable_binary(owner, postgres)
-    _reachable_data(owner, home)
+    ground = Ground(_reachable_binary(owner, postgres), _reachable_data(owner, home))
     _become(owner)
-    return postgres
+    return ground
 
 
 def _enter_namespace(inside: int) -> None:
@@ -152,7 +160,7 @@ def _reachable_binary(user: int, postgres: Path) -> Path:
     return copy / "bin" / postgres.name
 
 
-def _reachable_data(user: int, home: Path) -> None:
+def _reachable_data(user: int, home: Path) -> Path:
     """Let `user` own the data, in the shared place if it cannot get to it at home."""
     cluster = home / "cluster"
     passable = _passable(user, home)
@@ -172,6 +180,7 @@ def _reachable_data(user: int, home: Path) -> None:
     place = cluster.resolve()
     if place.stat().st_uid != user:
         _give(user, place)
+    return place
 
 
 def _passable(user: int, home: Path) -> bool:
@@ -189,7 +198,9 @@ def _passable(user: int, home: Path) -> bool:
 
 
 def _make_shared_place() -> None:
-    SHARED_PLACE.mkdir(mode=0o755, parents=True, exist_ok=True)
+    if not SHARED_PLACE.exists():
+        SHARED_PLACE.mkdir(parents=True)
+        SHARED_PLACE.chmod(0o755)
     if SHARED_PLACE.stat().st_uid != 0:
         raise IdentityError(f"{SHARED_PLACE} does not belong to root")
 

@@ -33,6 +33,8 @@ from target_telemetry_postgres import embedded_identity
 if TYPE_CHECKING:
     from types import FrameType
 
+    from target_telemetry_postgres.embedded_identity import Ground
+
 START_SECONDS: Final = 60.0
 STOP_SECONDS: Final = 60.0
 MOST_RESTARTS: Final = 5
@@ -53,10 +55,10 @@ class Asked(BaseException):
 class Keeper:
     """One server's process, from start to stop."""
 
-    def __init__(self, home: Path, postgres: Path, log: BinaryIO) -> None:
+    def __init__(self, home: Path, ground: Ground, log: BinaryIO) -> None:
         self.home = home
-        self.postgres = postgres
-        self.data = home / "cluster" / "data"
+        self.postgres = ground.postgres
+        self.data = ground.cluster / "data"
         self.log = log
         self.durable = os.environ.get("TELEMETRY_EMBEDDED_FSYNC", "on") != "off"
 
