@@ -1,0 +1,85 @@
+"""What was asked of the simulator, in order of arrival."""
+
+from __future__ import annotations
+
+import re
+import threading
+from dataclasses import dataclass, field
+
+
+@dataclass(slots=True)
+class Entry:
+    """One request."""
+
+    number: int
+    clock: float
+    """The simulated time of its arrival."""
+    arrived: float
+    """The real time of its arrival, by the monotonic clock."""
+    method: str
+    path: str
+    query: dict[str, str]
+    token: str
+    in_flight: int
+    """How many requests were being answered when it came, itself included."""
+    headers: dict[str, str]
+    status: int = 0
+    fault: str | None = None
+    finished: float = 0.0
+    answered_clock: float = 0.0
+    pause: float = 0.0
+    """How many seconds the answer told its caller to wait."""
+
+
+@dataclass(slots=True)
+class RequestLog:
+    """All requests of one simulator."""
+
+    entries: list[Entry] = field(default_factory=list)
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def add(self, entry: Entry) -> None:
+        """Note a request that has arrived."""
+        with self._lock:
+            entry.number = len(self.entries)
+            self.entries.append(entry)
+
+    def clear(self) -> None:
+        """Forget everything; the next request has number 0."""
+        with self._lock:
+            self.entries.clear()
+
+    def matching(self, pattern: str) -> list[Entry]:
+        """Return the requests whose path matches a regular expression."""
+        return [entry for entry in self.entries if re.search(pattern, entry.path)]
+
+    def count(self, pattern: str = "") -> int:
+        """Count the requests whose path matches a regular expression."""
+        return len(self.matching(pattern))
+
+    @property
+    def max_in_flight(self) -> int:
+        """Return the largest number of requests that were being answered at once."""
+        return max((entry.in_flight for entry in self.entries), default=0)
+
+    def during_pauses(self) -> list[Entry]:
+        """Return the requests that came although an answer had told their caller to wait.
+
+        A pause is over when either clock has passed it. Requests that were sent before the answer
+        could be read (the same instant) are no offence and are not listed.
+        """
+        offenders = []
+        limiting = [entry for entry in self.entries if entry.pause > 0 and entry.finished]
+        for entry in self.entries:
+            for cause in limiting:
+                real = entry.arrived - cause.finished
+                simulated = entry.clock - cause.answered_clock
+                same_caller = entry.token == cause.token
+                if real > READ_SECONDS and max(real, simulated) < cause.pause and same_caller:
+                    offenders.append(entry)
+                    break
+        return offenders
+
+
+READ_SECONDS = 0.05
+"""How long a caller may take to learn that it has to wait."""
