@@ -1,0 +1,59 @@
+"""The formats that the tap reads, and the way from a header to a plan for its rows."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from tap_llm_csv.dialects import base, custom, headers
+from tap_llm_csv.dialects.model import Dialect, HeaderError, PlanOptions, RowReject, plain_name
+from tap_llm_csv.dialects.plan import RowPlan, compile_plan
+from tap_llm_csv.dialects.schemas import SCHEMAS
+from tap_llm_csv.pricing import Pricer, pricer_for
+
+__all__ = [
+    "DIALECTS", "SCHEMAS", "Dialect", "HeaderError", "PlanOptions", "RowPlan", "RowReject",
+    "plan_for", "plan_for_object",
+]  # fmt: skip
+
+DIALECTS: dict[str, Dialect] = {dialect.name: dialect for dialect in (base.DIALECT,)}
+
+
+def plan_for(
+    header: Sequence[str], options: PlanOptions, pricer: Pricer | None = None
+) -> RowPlan:
+    """The plan for the rows under a header.
+
+    Raises:
+        HeaderError: The header fits no dialect, or lacks a column that its dialect needs.
+    """
+    dialect = _dialect_of(header, options)
+    cells, extras = headers.places(header, dialect)
+    pricer = pricer or pricer_for(options.model_aliases, options.price_overrides)
+    return compile_plan(dialect, header, cells, extras, options, pricer)
+
+
+def plan_for_object(
+    keys: Sequence[str], options: PlanOptions, pricer: Pricer | None = None
+) -> RowPlan:
+    """The plan for JSON objects with these keys; use its `convert_object`."""
+    return plan_for(keys, options, pricer)
+
+
+def _dialect_of(header: Sequence[str], options: PlanOptions) -> Dialect:
+    name = options.dialect
+    if name == "auto" and not options.column_map:
+        names = [plain_name(title) for title in header]
+        candidates = [
+            dialect
+            for dialect in DIALECTS.values()
+            if options.stream is None or dialect.stream == options.stream
+        ]
+        return headers.choose(names, candidates)
+    if name in {"auto", "custom"}:
+        return custom.dialect_for(options)
+    if name not in DIALECTS:
+        raise HeaderError(
+            "unknown_header",
+            f"there is no dialect {name}; the dialects are {', '.join(DIALECTS)} and custom",
+        )
+    return custom.with_map(DIALECTS[name], options.column_map)

@@ -1,0 +1,76 @@
+"""A file that no dialect knows, described by settings: `column_map` and `constants`."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from typing import cast
+
+from tap_llm_csv.dialects import base
+from tap_llm_csv.dialects.model import Column, Derived, Dialect, HeaderError, Key, Kind, PlanOptions, plain_name
+from tap_llm_csv.dialects.schemas import SCHEMAS, TIME_COLUMNS, column_kind
+
+_SET_BY_THE_TAP = frozenset({"source", "source_file", "source_line", "price_version"})
+_FREE_TEXT = frozenset({"notes", "error_message"})
+_KEYS: dict[str, Key] = {"llm_calls": "identity", "llm_usage_buckets": "grain"}
+
+
+def dialect_for(options: PlanOptions) -> Dialect:
+    """The dialect that `column_map` (our column → the file's column) describes."""
+    stream = options.stream or "llm_calls"
+    if stream not in SCHEMAS:
+        raise HeaderError("unknown_header", f"there is no stream {stream} for a custom file")
+    when = TIME_COLUMNS[stream]
+    if when not in options.column_map and when not in options.constants:
+        raise HeaderError(
+            "missing_required", f"column_map must say which column holds {when} of {stream}"
+        )
+    columns = tuple(_column(stream, target, header) for target, header in options.column_map.items())
+    derived = base.DIALECT.derived if stream == "llm_calls" else ()
+    return Dialect(
+        name="custom",
+        stream=stream,
+        anchors=(frozenset(plain_name(header) for header in options.column_map.values()),),
+        columns=columns,
+        derived=tuple(item for item in derived if item.target not in options.column_map),
+        key=_KEYS.get(stream, "identity"),
+        identity=() if stream == "llm_calls" else ("measured_at", "repository", "commit_sha", "report_name"),
+        appended=stream == "llm_calls",
+    )
+
+
+def with_map(dialect: Dialect, column_map: Mapping[str, str]) -> Dialect:
+    """A known dialect, with some of its columns found under other names."""
+    if not column_map:
+        return dialect
+    kept = []
+    rest = dict(column_map)
+    for column in dialect.columns:
+        header = rest.pop(column.target, None)
+        kept.append(column if header is None else dataclasses.replace(column, headers=(plain_name(header),)))
+    kept.extend(_column(dialect.stream, target, header) for target, header in rest.items())
+    return dataclasses.replace(dialect, columns=tuple(kept))
+
+
+def _column(stream: str, target: str, header: str) -> Column:
+    kind = column_kind(stream, target)
+    inside = target.partition(".")
+    if inside[0] in {"dimensions", "extra"} and inside[2]:
+        return Column(target, (plain_name(header),), "text", required=True)
+    if kind in {None, "uuid"} or target in _SET_BY_THE_TAP:
+        raise HeaderError(
+            "unknown_header", f"column_map names {target}, which no file can fill in {stream}"
+        )
+    if target in _FREE_TEXT:
+        cell: Kind = "free_text"
+    elif target in {"duration_ms", "ttft_ms"}:
+        cell = "milliseconds"
+    elif kind == "object":
+        cell = "json"
+    elif kind == "number":
+        cell = "money"
+    else:
+        cell = cast("Kind", kind)
+    return Column(
+        target, (plain_name(header),), cell, required=True, filled=target == TIME_COLUMNS[stream]
+    )

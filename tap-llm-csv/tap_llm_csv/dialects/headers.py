@@ -1,0 +1,77 @@
+"""Which dialect a header belongs to: by the set of its names, never by their order."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from tap_llm_csv.dialects.model import Dialect, HeaderError, plain_name
+
+_SHOWN = 12
+
+
+def choose(names: Sequence[str], dialects: Sequence[Dialect]) -> Dialect:
+    """The dialect whose anchors the header contains; of several, the one that says most."""
+    present = set(names)
+    fits = [
+        (max(len(anchors) for anchors in dialect.anchors if anchors <= present), dialect)
+        for dialect in dialects
+        if any(anchors <= present for anchors in dialect.anchors)
+    ]
+    if not fits:
+        raise _unknown(names, dialects)
+    best = max(size for size, _ in fits)
+    chosen = [dialect for size, dialect in fits if size == best]
+    if len(chosen) > 1:
+        several = " and ".join(dialect.name for dialect in chosen)
+        raise HeaderError(
+            "ambiguous_header", f"the header fits {several}; say which with the dialect setting"
+        )
+    return chosen[0]
+
+
+def places(header: Sequence[str], dialect: Dialect) -> tuple[dict[str, int], dict[str, int]]:
+    """Where each column that the dialect reads is, and where those are that it does not know."""
+    known = {name for column in dialect.columns for name in column.headers}
+    cells: dict[str, int] = {}
+    extras: dict[str, int] = {}
+    for place, title in enumerate(header):
+        name = plain_name(title)
+        if name in known:
+            if name in cells:
+                raise HeaderError("ambiguous_header", f"the header names {name} twice")
+            cells[name] = place
+        elif name not in dialect.ignored:
+            label = title.lstrip("\ufeff").strip() or f"column {place + 1}"
+            extras[label if label not in extras else f"{label} ({place + 1})"] = place
+    for headers in dialect.required_headers():
+        if not any(name in cells for name in headers):
+            raise HeaderError(
+                "missing_required",
+                f"the header has no {' or '.join(headers)}, which the {dialect.name} dialect needs"
+                + (f" ({dialect.hint})" if dialect.hint else ""),
+            )
+    return cells, extras
+
+
+def _unknown(names: Sequence[str], dialects: Sequence[Dialect]) -> HeaderError:
+    """Say which dialect was nearly there and what it misses, if any was."""
+    present = set(names)
+    nearest: tuple[float, Dialect, list[str]] | None = None
+    for dialect in dialects:
+        for anchors in dialect.anchors:
+            share = len(anchors & present) / len(anchors)
+            if nearest is None or share > nearest[0]:
+                nearest = share, dialect, sorted(anchors - present)
+    if nearest is not None and nearest[0] >= 0.5:  # noqa: PLR2004 - half of it is nearly it
+        _, dialect, missing = nearest
+        return HeaderError(
+            "missing_required",
+            f"the header has no {', '.join(missing)}, which the {dialect.name} dialect needs"
+            + (f" ({dialect.hint})" if dialect.hint else ""),
+        )
+    listed = ", ".join(name[:40] for name in names[:_SHOWN]) + (", …" if len(names) > _SHOWN else "")
+    return HeaderError(
+        "unknown_header",
+        f"no dialect knows a file with the columns {listed}; "
+        "name one with the dialect setting, or describe the file with column_map",
+    )

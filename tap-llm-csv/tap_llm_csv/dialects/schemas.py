@@ -1,0 +1,70 @@
+"""The streams that rows go to: their JSON Schemas and keys."""
+
+from __future__ import annotations
+
+from typing import Any
+
+_TYPES: dict[str, dict[str, Any]] = {
+    "uuid": {"type": ["string"], "format": "uuid"},
+    "text": {"type": ["string", "null"]},
+    "integer": {"type": ["integer", "null"]},
+    "number": {"type": ["number", "null"]},
+    "boolean": {"type": ["boolean", "null"]},
+    "time": {"type": ["string", "null"], "format": "date-time"},
+    "object": {"type": ["object", "null"], "additionalProperties": True},
+}
+
+_COLUMNS: dict[str, dict[str, str]] = {
+    "llm_calls": {
+        "call_id": "uuid", "timestamp": "time", "phase": "text", "prompt_name": "text",
+        "model": "text", "provider": "text", "input_tokens": "integer", "output_tokens": "integer",
+        "total_tokens": "integer", "cache_read_tokens": "integer", "cache_write_tokens": "integer",
+        "reasoning_tokens": "integer", "estimated_cost": "number", "cost_source": "text",
+        "price_version": "text", "success": "boolean", "error_message": "text",
+        "duration_ms": "integer", "ttft_ms": "integer", "session_id": "text", "user_id": "text",
+        "finish_reason": "text", "notes": "text", "source": "text", "source_file": "text",
+        "source_line": "integer", "extra": "object",
+    },
+    "llm_usage_buckets": {
+        "bucket_id": "uuid", "bucket_start": "time", "bucket_end": "time", "source": "text",
+        "provider": "text", "model": "text", "dimensions": "object", "requests": "integer",
+        "input_tokens": "integer", "output_tokens": "integer", "cache_read_tokens": "integer",
+        "cache_write_tokens": "integer", "reasoning_tokens": "integer", "cost": "number",
+        "cost_source": "text", "source_file": "text",
+    },
+    "coverage_snapshots": {
+        "snapshot_id": "uuid", "repository": "text", "branch": "text", "commit_sha": "text",
+        "github_run_id": "integer", "run_attempt": "integer", "report_name": "text",
+        "format": "text", "lines_covered": "integer", "lines_total": "integer",
+        "branches_covered": "integer", "branches_total": "integer", "percent": "number",
+        "measured_at": "time",
+    },
+}  # fmt: skip
+
+TIME_COLUMNS = {
+    "llm_calls": "timestamp",
+    "llm_usage_buckets": "bucket_start",
+    "coverage_snapshots": "measured_at",
+}
+COST_COLUMNS = {"llm_calls": "estimated_cost", "llm_usage_buckets": "cost"}
+
+SCHEMAS: dict[str, dict[str, Any]] = {
+    stream: {
+        "schema": {
+            "type": "object",
+            "properties": {name: dict(_TYPES[kind]) for name, kind in columns.items()},
+        },
+        "key_properties": [next(iter(columns))],
+    }
+    for stream, columns in _COLUMNS.items()
+}
+
+
+def column_kind(stream: str, column: str) -> str | None:
+    """`text`, `integer` … of a stream's column, None where it has no such column."""
+    return _COLUMNS[stream].get(column)
+
+
+def column_names(stream: str) -> list[str]:
+    """The columns of a stream in their order."""
+    return list(_COLUMNS[stream])
