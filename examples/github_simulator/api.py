@@ -3,30 +3,51 @@
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
 
 from github_simulator.answers import PAGINATION_LIMITED, Answer, not_found, refusal
 from github_simulator.limits import rate_limit_payload
-from github_simulator.listing import Listing, ListingRules, Paging
+from github_simulator.listing import Listing, ListingRules
+from github_simulator.paging import Paging, link_header
 from github_simulator.payloads import Payloads
 from github_simulator.states import current_attempt, exists
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from github_simulator.callers import Caller
-    from github_simulator.model import Artifact, Attempt, Job, Repository, Run, Workflow
+    from github_simulator.model import Artifact, Attempt, Repository, Run, Workflow
     from github_simulator.world import World
 
 RUNS_DOCS = "/actions/workflow-runs"
+JOBS_DOCS = "/actions/workflow-jobs"
+ARTIFACT_DOCS = "/actions/artifacts"
 BLOCKED = {
     403: "Resource not accessible by personal access token",
     404: "Not Found",
     451: "Repository access blocked",
 }
 IN_REPOSITORY = re.compile(r"^/(?:repos/([^/]+/[^/]+)|repositories/(\d+))(/.*)?$")
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """A request for something in one repository."""
+
+    repository: Repository
+    rest: str
+    """The path after the repository."""
+    parts: tuple[str, ...]
+    """The ids and names in it."""
+    query: Mapping[str, str]
+
+    @property
+    def with_pull_requests(self) -> bool:
+        """Whether the caller did not exclude them."""
+        return self.query.get("exclude_pull_requests", "").lower() != "true"
 
 
 class Api:
@@ -38,6 +59,25 @@ class Api:
         self._blob_base = blob_base
         self._listing = Listing(rules)
         self._payloads = Payloads(base)
+        self._routes: list[tuple[re.Pattern[str], Callable[[Question], Answer]]] = [
+            (re.compile(f"^{pattern}$"), handler)
+            for pattern, handler in (
+                ("/?", self._show_repository),
+                ("/actions/runs", self._run_listing),
+                (r"/actions/runs/(\d+)", self._run),
+                (r"/actions/runs/(\d+)/jobs", self._run_jobs),
+                (r"/actions/runs/(\d+)/artifacts", self._run_artifacts),
+                (r"/actions/runs/(\d+)/attempts/(\d+)", self._attempt),
+                (r"/actions/runs/(\d+)/attempts/(\d+)/jobs", self._attempt_jobs),
+                (r"/actions/jobs/(\d+)", self._job),
+                ("/actions/workflows", self._workflows),
+                ("/actions/workflows/([^/]+)", self._workflow),
+                ("/actions/workflows/([^/]+)/runs", self._workflow_runs),
+                ("/actions/artifacts", self._artifacts),
+                (r"/actions/artifacts/(\d+)", self._artifact),
+                (r"/actions/artifacts/(\d+)/zip", self._artifact_zip),
+            )
+        ]
 
     def answer(self, path: str, query: Mapping[str, str], caller: Caller, version: str) -> Answer:
         """Answer one GET request."""
@@ -75,28 +115,9 @@ class Api:
         return self._resource(repository, rest, query)
 
     def _resource(self, repository: Repository, rest: str, query: Mapping[str, str]) -> Answer:
-        if rest in ("", "/"):
-            return Answer.json(self._payloads.full_repository(repository))
-        if rest == "/actions/runs":
-            return self._run_listing(repository, None, rest, query)
-        if rest == "/actions/workflows":
-            items = [self._payloads.workflow(workflow) for workflow in repository.workflows]
-            return self._listed(repository, rest, query, "workflows", items)
-        if rest == "/actions/artifacts":
-            return self._artifacts(repository, None, rest, query)
-        if found := re.match(r"^/actions/workflows/([^/]+)(/runs)?$", rest):
-            return self._workflow(repository, found, rest, query)
-        if found := re.match(r"^/actions/jobs/(\d+)$", rest):
-            return self._job(repository, int(found[1]))
-        if found := re.match(r"^/actions/artifacts/(\d+)(/zip)?$", rest):
-            return self._artifact(repository, int(found[1]), download=bool(found[2]))
-        if found := re.match(r"^/actions/runs/(\d+)(/.*)?$", rest):
-            run = self._world.runs.get(int(found[1]))
-            if run is None or run.repository is not repository:
-                return not_found(RUNS_DOCS)
-            if not exists(run, self._world.clock.now()):
-                return not_found(RUNS_DOCS)
-            return self._run(run, found[2] or "", rest, query)
+        for pattern, handler in self._routes:
+            if found := pattern.match(rest):
+                return handler(Question(repository, rest, found.groups(), query))
         return not_found()
 
     def _moved(self, repository: Repository, rest: str, query: Mapping[str, str]) -> Answer:
@@ -109,116 +130,166 @@ class Api:
 
     # -- runs, attempts, jobs ----------------------------------------------------------------
 
-    def _run_listing(
-        self,
-        repository: Repository,
-        workflow: Workflow | None,
-        rest: str,
-        query: Mapping[str, str],
-    ) -> Answer:
+    def _show_repository(self, question: Question) -> Answer:
+        return Answer.json(self._payloads.full_repository(question.repository))
+
+    def _run_listing(self, question: Question, workflow: Workflow | None = None) -> Answer:
         now = self._world.clock.now()
-        page = self._listing.page(repository, workflow, query, now)
+        page = self._listing.page(question.repository, workflow, question.query, now)
         if page.refused:
             return refusal(422, PAGINATION_LIMITED, RUNS_DOCS)
-        with_pulls = query.get("exclude_pull_requests", "").lower() != "true"
         runs = [
-            self._payloads.run(run, current_attempt(run, now), now, pull_requests=with_pulls)
+            self._payloads.run(
+                run, current_attempt(run, now), now, pull_requests=question.with_pull_requests
+            )
             for run in page.runs
         ]
         answer = Answer.json({"total_count": page.total_count, "workflow_runs": runs})
-        self._link(answer, repository, rest, query, page.last_page)
+        answer.headers.update(link_header(self._url(question), question.query, page.last_page))
         return answer
 
-    def _run(self, run: Run, rest: str, whole: str, query: Mapping[str, str]) -> Answer:
+    def _run(self, question: Question) -> Answer:
+        if (run := self._existing(question)) is None:
+            return not_found(RUNS_DOCS)
+        return self._shown(question, run, current_attempt(run, self._world.clock.now()))
+
+    def _attempt(self, question: Question) -> Answer:
+        if (known := self._existing_attempt(question)) is None:
+            return not_found(RUNS_DOCS)
+        return self._shown(question, *known, of_attempt=True)
+
+    def _run_jobs(self, question: Question) -> Answer:
+        if (run := self._existing(question)) is None:
+            return not_found(JOBS_DOCS)
         now = self._world.clock.now()
-        with_pulls = query.get("exclude_pull_requests", "").lower() != "true"
-        if rest == "":
-            attempt = current_attempt(run, now)
-            return Answer.json(self._payloads.run(run, attempt, now, pull_requests=with_pulls))
-        if rest == "/jobs":
+        if question.query.get("filter", "latest") == "all":
             shown = [attempt for attempt in run.attempts if attempt.started <= now]
-            if query.get("filter", "latest") != "all":
-                shown = [current_attempt(run, now)]
-            return self._jobs(run, shown, whole, query)
-        if rest == "/artifacts":
-            return self._artifacts(run.repository, run, whole, query)
-        if found := re.match(r"^/attempts/(\d+)(/jobs)?$", rest):
-            number = int(found[1])
-            for attempt in run.attempts:
-                if attempt.number == number and attempt.started <= now:
-                    if found[2]:
-                        return self._jobs(run, [attempt], whole, query)
-                    return Answer.json(
-                        self._payloads.run(
-                            run, attempt, now, of_attempt=True, pull_requests=with_pulls
-                        )
-                    )
-        return not_found(RUNS_DOCS)
+        else:
+            shown = [current_attempt(run, now)]
+        return self._jobs(question, run, shown)
 
-    def _jobs(
-        self, run: Run, attempts: Sequence[Attempt], rest: str, query: Mapping[str, str]
-    ) -> Answer:
-        now = self._world.clock.now()
-        shown: list[tuple[Attempt, Job]] = [
-            (attempt, job) for attempt in attempts for job in attempt.jobs if job.created <= now
-        ]
-        items = [self._payloads.job(run, attempt, job, now) for attempt, job in shown]
-        return self._listed(run.repository, rest, query, "jobs", items)
+    def _attempt_jobs(self, question: Question) -> Answer:
+        if (known := self._existing_attempt(question)) is None:
+            return not_found(JOBS_DOCS)
+        run, attempt = known
+        return self._jobs(question, run, [attempt])
 
-    def _job(self, repository: Repository, number: int) -> Answer:
+    def _job(self, question: Question) -> Answer:
         now = self._world.clock.now()
-        known = self._world.jobs.get(number)
-        if known is None or known[0].repository is not repository:
-            return not_found("/actions/workflow-jobs")
+        known = self._world.jobs.get(int(question.parts[0]))
+        if known is None or known[0].repository is not question.repository:
+            return not_found(JOBS_DOCS)
         run, attempt, job = known
         if not exists(run, now) or job.created > now:
-            return not_found("/actions/workflow-jobs")
+            return not_found(JOBS_DOCS)
         return Answer.json(self._payloads.job(run, attempt, job, now))
 
-    def _workflow(
-        self,
-        repository: Repository,
-        found: re.Match[str],
-        rest: str,
-        query: Mapping[str, str],
+    def _existing(self, question: Question) -> Run | None:
+        run = self._world.runs.get(int(question.parts[0]))
+        if run is None or run.repository is not question.repository:
+            return None
+        return run if exists(run, self._world.clock.now()) else None
+
+    def _existing_attempt(self, question: Question) -> tuple[Run, Attempt] | None:
+        if (run := self._existing(question)) is None:
+            return None
+        for attempt in run.attempts:
+            begun = attempt.started <= self._world.clock.now()
+            if begun and attempt.number == int(question.parts[1]):
+                return run, attempt
+        return None
+
+    def _shown(
+        self, question: Question, run: Run, attempt: Attempt, *, of_attempt: bool = False
     ) -> Answer:
-        for workflow in repository.workflows:
-            if found[1] in (str(workflow.id), workflow.path.rsplit("/", 1)[-1]):
-                if found[2]:
-                    return self._run_listing(repository, workflow, rest, query)
-                return Answer.json(self._payloads.workflow(workflow))
-        return not_found("/actions/workflows")
+        return Answer.json(
+            self._payloads.run(
+                run,
+                attempt,
+                self._world.clock.now(),
+                of_attempt=of_attempt,
+                pull_requests=question.with_pull_requests,
+            )
+        )
+
+    def _jobs(self, question: Question, run: Run, attempts: Sequence[Attempt]) -> Answer:
+        now = self._world.clock.now()
+        shown = [
+            (attempt, job) for attempt in attempts for job in attempt.jobs if job.created <= now
+        ]
+        page = Paging.from_query(question.query).cut(shown)
+        items = [self._payloads.job(run, attempt, job, now) for attempt, job in page]
+        return self._listed(question, "jobs", items, len(shown))
+
+    # -- workflows ---------------------------------------------------------------------------
+
+    def _workflows(self, question: Question) -> Answer:
+        workflows = question.repository.workflows
+        page = Paging.from_query(question.query).cut(workflows)
+        items = [self._payloads.workflow(workflow) for workflow in page]
+        return self._listed(question, "workflows", items, len(workflows))
+
+    def _workflow(self, question: Question) -> Answer:
+        if (workflow := self._known_workflow(question)) is None:
+            return not_found("/actions/workflows")
+        return Answer.json(self._payloads.workflow(workflow))
+
+    def _workflow_runs(self, question: Question) -> Answer:
+        if (workflow := self._known_workflow(question)) is None:
+            return not_found("/actions/workflows")
+        return self._run_listing(question, workflow)
+
+    @staticmethod
+    def _known_workflow(question: Question) -> Workflow | None:
+        for workflow in question.repository.workflows:
+            if question.parts[0] in (str(workflow.id), workflow.path.rsplit("/", 1)[-1]):
+                return workflow
+        return None
 
     # -- artifacts ---------------------------------------------------------------------------
 
-    def _artifacts(
-        self, repository: Repository, run: Run | None, rest: str, query: Mapping[str, str]
-    ) -> Answer:
+    def _artifacts(self, question: Question) -> Answer:
         now = self._world.clock.now()
-        pattern = query.get("name")
-        owners = [run] if run else [known for known in repository.runs if exists(known, now)]
-        shown: list[tuple[Run, Artifact]] = [
-            (owner, artifact)
-            for owner in owners
-            for artifact in owner.artifacts
-            if artifact.created <= now and (pattern is None or artifact.name == pattern)
+        owners = [run for run in question.repository.runs if exists(run, now)]
+        return self._artifact_listing(question, owners)
+
+    def _run_artifacts(self, question: Question) -> Answer:
+        if (run := self._existing(question)) is None:
+            return not_found(ARTIFACT_DOCS)
+        return self._artifact_listing(question, [run])
+
+    def _artifact_listing(self, question: Question, owners: Sequence[Run]) -> Answer:
+        now = self._world.clock.now()
+        name = question.query.get("name")
+        shown = [
+            (run, artifact)
+            for run in owners
+            for artifact in run.artifacts
+            if artifact.created <= now and name in (None, artifact.name)
         ]
         shown.sort(key=lambda pair: pair[1].created, reverse=True)
-        items = [self._payloads.artifact(owner, artifact) for owner, artifact in shown]
-        return self._listed(repository, rest, query, "artifacts", items)
+        page = Paging.from_query(question.query).cut(shown)
+        items = [self._payloads.artifact(run, artifact) for run, artifact in page]
+        return self._listed(question, "artifacts", items, len(shown))
 
-    def _artifact(self, repository: Repository, number: int, *, download: bool) -> Answer:
-        known = self._world.artifacts.get(number)
-        if known is None or known[0].repository is not repository:
-            return not_found("/actions/artifacts")
-        run, artifact = known
-        if not exists(run, self._world.clock.now()):
-            return not_found("/actions/artifacts")
-        if not download:
-            return Answer.json(self._payloads.artifact(run, artifact))
+    def _artifact(self, question: Question) -> Answer:
+        if (known := self._existing_artifact(question)) is None:
+            return not_found(ARTIFACT_DOCS)
+        return Answer.json(self._payloads.artifact(*known))
+
+    def _artifact_zip(self, question: Question) -> Answer:
+        if (known := self._existing_artifact(question)) is None:
+            return not_found(ARTIFACT_DOCS)
+        artifact = known[1]
         if artifact.expired:
-            return refusal(410, "Artifact has expired", "/actions/artifacts")
-        return Answer(302, headers={"Location": f"{self._blob_base}/artifact/{number}.zip"})
+            return refusal(410, "Artifact has expired", ARTIFACT_DOCS)
+        return Answer(302, headers={"Location": f"{self._blob_base}/artifact/{artifact.id}.zip"})
+
+    def _existing_artifact(self, question: Question) -> tuple[Run, Artifact] | None:
+        known = self._world.artifacts.get(int(question.parts[0]))
+        if known is None or known[0].repository is not question.repository:
+            return None
+        return known if exists(known[0], self._world.clock.now()) else None
 
     # -- repositories ------------------------------------------------------------------------
 
@@ -239,66 +310,38 @@ class Api:
             return not_found("/repos/repos#list-organization-repositories")
         visible = [repository for repository in owned if self._may_see(caller, repository)]
         visible.sort(key=lambda repository: repository.full_name)
-        items = [self._payloads.full_repository(repository) for repository in visible]
         paging = Paging.from_query(query)
-        answer = Answer.json(items[paging.offset : paging.offset + paging.per_page])
-        self._link_to(answer, f"{self._base}{path}", query, paging.last_page(len(items)))
+        page = paging.cut(visible)
+        answer = Answer.json([self._payloads.full_repository(repository) for repository in page])
+        last = paging.last_page(len(visible))
+        answer.headers.update(link_header(f"{self._base}{path}", query, last))
         return answer
 
     def _installation_repositories(self, query: Mapping[str, str], caller: Caller) -> Answer:
         if not caller.installation:
             return refusal(403, "You must authenticate with an installation access token.")
-        items = [
-            self._payloads.full_repository(repository)
+        granted = [
+            repository
             for repository in self._world.repositories.values()
             if caller.repositories is None or repository.full_name in caller.repositories
         ]
         paging = Paging.from_query(query)
-        shown = items[paging.offset : paging.offset + paging.per_page]
-        answer = Answer.json({"total_count": len(items), "repositories": shown})
+        page = [self._payloads.full_repository(repository) for repository in paging.cut(granted)]
+        answer = Answer.json({"total_count": len(granted), "repositories": page})
         url = f"{self._base}/installation/repositories"
-        self._link_to(answer, url, query, paging.last_page(len(items)))
+        answer.headers.update(link_header(url, query, paging.last_page(len(granted))))
         return answer
 
     # -- pages -------------------------------------------------------------------------------
 
+    def _url(self, question: Question) -> str:
+        """Return the address that `Link` headers use: it names the repository by its id."""
+        return f"{self._base}/repositories/{question.repository.id}{question.rest}"
+
     def _listed(
-        self,
-        repository: Repository,
-        rest: str,
-        query: Mapping[str, str],
-        name: str,
-        items: list[dict[str, Any]],
+        self, question: Question, name: str, items: list[dict[str, Any]], total: int
     ) -> Answer:
-        paging = Paging.from_query(query)
-        shown = items[paging.offset : paging.offset + paging.per_page]
-        answer = Answer.json({"total_count": len(items), name: shown})
-        self._link(answer, repository, rest, query, paging.last_page(len(items)))
+        answer = Answer.json({"total_count": total, name: items})
+        last = Paging.from_query(question.query).last_page(total)
+        answer.headers.update(link_header(self._url(question), question.query, last))
         return answer
-
-    def _link(
-        self,
-        answer: Answer,
-        repository: Repository,
-        rest: str,
-        query: Mapping[str, str],
-        last: int,
-    ) -> None:
-        """Add the `Link` header, which names the repository by its id."""
-        self._link_to(answer, f"{self._base}/repositories/{repository.id}{rest}", query, last)
-
-    @staticmethod
-    def _link_to(answer: Answer, url: str, query: Mapping[str, str], last: int) -> None:
-        page = Paging.from_query(query).page
-        targets: list[tuple[str, int]] = []
-        if page > 1:
-            targets.append(("prev", min(page - 1, last)))
-        if page < last:
-            targets += [("next", page + 1), ("last", last)]
-        if page > 1:
-            targets.append(("first", 1))
-        if targets:
-            answer.headers["Link"] = ", ".join(
-                f'<{url}?{urlencode({**query, "page": number})}>; rel="{relation}"'
-                for relation, number in targets
-            )

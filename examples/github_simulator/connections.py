@@ -32,7 +32,9 @@ class Request:
 class LoopbackServer:
     """Hands each request to a function, together with the means to answer it once."""
 
-    def __init__(self, port: int, receive: Callable[[Request, Callable[[Answer], None]], None]):
+    def __init__(
+        self, port: int, receive: Callable[[Request, Callable[[Answer], None]], None]
+    ) -> None:
         self._server = _Server(("127.0.0.1", port), _Handler)
         self._server.receive = receive
         self.url = f"http://127.0.0.1:{self._server.server_port}"

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING
 
+from github_simulator.paging import Paging
 from github_simulator.states import attempt_status, current_attempt, exists
 
 if TYPE_CHECKING:
@@ -24,8 +25,6 @@ FILTERS = ("actor", "branch", "check_suite_id", "created", "event", "head_sha", 
 FILTERED_CAP = 1_000
 UNFILTERED_CAP = 40_000
 COUNT_CAP = 2_500
-PER_PAGE = 30
-MAX_PER_PAGE = 100
 FOREVER = 2**62
 
 
@@ -51,35 +50,6 @@ class Page:
     total_count: int
     last_page: int
     refused: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Paging:
-    """The page asked for."""
-
-    page: int = 1
-    per_page: int = PER_PAGE
-
-    @classmethod
-    def from_query(cls, query: Mapping[str, str]) -> Paging:
-        """Read `page` and `per_page`; what cannot be read counts as not given."""
-        page = positive(query.get("page"), 1)
-        per_page = positive(query.get("per_page"), PER_PAGE)
-        return cls(page, min(per_page, MAX_PER_PAGE))
-
-    @property
-    def offset(self) -> int:
-        """Return how many items come before the page."""
-        return (self.page - 1) * self.per_page
-
-    def last_page(self, total: int) -> int:
-        """Return the number of the last page of so many items."""
-        return max(-(-total // self.per_page), 1)
-
-
-def positive(text: str | None, default: int) -> int:
-    """Read a positive number."""
-    return int(text) if text and text.isascii() and text.isdigit() and int(text) > 0 else default
 
 
 class Listing:

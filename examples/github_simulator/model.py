@@ -110,6 +110,12 @@ class Run:
     artifacts: list[Artifact] = field(default_factory=list)
     deleted: int | None = None
 
+    @property
+    def head_full_name(self) -> str | None:
+        """Return the name of the repository its commit lives in, as it is called today."""
+        own = (self.repository.full_name, *self.repository.former_names)
+        return self.repository.full_name if self.head_repository in own else self.head_repository
+
 
 @dataclass(eq=False, slots=True)
 class Workflow:

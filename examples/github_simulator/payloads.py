@@ -216,12 +216,12 @@ class Payloads:
         }
 
     def _head_repository(self, run: Run) -> dict[str, Any] | None:
-        if run.head_repository is None:
+        name, repository = run.head_full_name, run.repository
+        if name is None:
             return None
-        repository = run.repository
-        if run.head_repository in (repository.full_name, *repository.former_names):
+        if name == repository.full_name:
             return self.repository(repository)
-        return self._repository(repository.id + 1, run.head_repository, private=False, fork=True)
+        return self._repository(repository.id + 1, name, private=False, fork=True)
 
     def _pull_requests(self, run: Run, api: str) -> list[dict[str, Any]]:
         repo = {"id": run.repository.id, "url": api, "name": run.repository.name}

@@ -14,12 +14,15 @@ from github_simulator.callers import Caller, Callers
 from github_simulator.connections import LoopbackServer, Request
 from github_simulator.faults import Fault, Faults
 from github_simulator.limits import Quota, SecondaryLimits, primary_limit, secondary_limit
-from github_simulator.listing import ListingRules, positive
+from github_simulator.listing import ListingRules
 from github_simulator.log import Entry, RequestLog
+from github_simulator.paging import positive
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from types import TracebackType
+
+    from typing_extensions import Self
 
     from github_simulator.world import World
 
@@ -61,7 +64,7 @@ class Simulator:
         self.url = f"{self._server.url}{prefix}"
         self._api = Api(world, self.url, self._blobs.url, self.rules)
 
-    def __enter__(self) -> Simulator:
+    def __enter__(self) -> Self:
         self.start()
         return self
 
@@ -148,23 +151,30 @@ class Simulator:
         return answer
 
     def _answer(self, entry: Entry, caller: Caller | None) -> Answer:
-        clock = self.world.clock
-        if not entry.path.startswith(self.prefix):
-            return not_found()
-        path = entry.path[len(self.prefix) :]
-        if "user-agent" not in entry.headers:
-            return refusal(403, "Request forbidden by administrative rules.")
         version = entry.headers.get("x-github-api-version", API_VERSIONS[0])
-        if version not in API_VERSIONS:
-            return refusal(400, f"'{version}' is not a supported version.")
+        refused = self._refuse_form(entry, version)
+        if refused is not None:
+            return refused
+        path = entry.path[len(self.prefix) :]
         if entry.method == "POST":
             found = EXCHANGE.match(path)
-            if found is None:
-                return not_found()
-            return self.callers.exchange(int(found[1]), entry.headers, clock.exact())
+            now = self.world.clock.exact()
+            return (
+                self.callers.exchange(int(found[1]), entry.headers, now) if found else not_found()
+            )
         if caller is None:
             return refusal(401, "Bad credentials")
         return self._within_limits(entry, path, caller, version)
+
+    def _refuse_form(self, entry: Entry, version: str) -> Answer | None:
+        """Refuse what GitHub does not even look at."""
+        if not entry.path.startswith(self.prefix):
+            return not_found()
+        if "user-agent" not in entry.headers:
+            return refusal(403, "Request forbidden by administrative rules.")
+        if version not in API_VERSIONS:
+            return refusal(400, f"'{version}' is not a supported version.")
+        return None
 
     def _within_limits(self, entry: Entry, path: str, caller: Caller, version: str) -> Answer:
         clock, quota = self.world.clock, caller.quota

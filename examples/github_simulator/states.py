@@ -1,4 +1,4 @@
-"""The plan of a run seen from one instant: what has begun, what has ended, what is still to come."""
+"""The plan of a run seen from one instant: what has begun, what has ended."""
 
 from __future__ import annotations
 

@@ -72,7 +72,7 @@ def final_attempts(run: Run, now: int) -> Iterator[Attempt]:
             yield attempt
 
 
-def possible_updates(run: Run, attempt: Attempt, now: int) -> set[str]:
+def possible_updates(attempt: Attempt, now: int) -> set[str]:
     """Return every `updated_at` that the finished attempt has ever shown."""
     return {iso(moment) for moment in attempt.moments if attempt.ended <= moment <= now}
 
@@ -106,7 +106,7 @@ def add_attempt(records: Records, run: Run, attempt: Attempt) -> None:
         "github_updated_at": iso(attempt.ended),
         "html_url": f"{HTML}/{repository.full_name}/actions/runs/{run.id}",
         "pull_request_numbers": list(run.pull_requests),
-        "head_repository": run.head_repository,
+        "head_repository": run.head_full_name,
     }
     for job in attempt.jobs:
         add_job(records, run, attempt, job)

@@ -178,7 +178,9 @@ class World:
             )
             plans = () if invalid_file else (JobPlan("build"),) if jobs is None else tuple(jobs)
             made = [self._make_job(plan, start + waiting) for plan in plans]
-            attempt = self._make_attempt(1, start, start, made, actor or "ghost", waiting)
+            attempt = self._make_attempt(
+                1, start, start, made, actor=actor or "ghost", waiting=waiting
+            )
             if invalid_file:
                 attempt.ended, attempt.conclusion = start, "failure"
                 attempt.moments = [start]
@@ -227,7 +229,7 @@ class World:
                     plan = (jobs or {}).get(old.name) or JobPlan(old.name, labels=old.labels)
                     made.append(self._make_job(plan, start + 2))
             attempt = self._make_attempt(
-                last.number + 1, start + 2, start, made, actor or run.actor or "ghost", 0
+                last.number + 1, start + 2, start, made, actor=actor or run.actor or "ghost"
             )
             self._add_attempt(run, attempt)
             return attempt
@@ -235,6 +237,8 @@ class World:
     def delete_run(self, run: Run, *, at: Instant | None = None) -> None:
         """Plan the run's deletion; by default it is gone now."""
         with self.lock:
+            if run.deleted is not None:
+                raise ValueError(f"run {run.id} is deleted already")
             run.deleted = self.clock.now() if at is None else instant(at)
             run.repository.doomed.append(run)
             run.repository.changes += 1
@@ -269,8 +273,9 @@ class World:
         created: int,
         started: int,
         jobs: list[Job],
+        *,
         actor: str,
-        waiting: int,
+        waiting: int = 0,
     ) -> Attempt:
         ends = [job.completed for job in jobs if job.executed]
         ended = max(ends) + self.random.randrange(4) if ends else started + 1
