@@ -1,0 +1,146 @@
+"""`meltano run` loads both pipelines, incrementally, and tells when one fails."""
+
+from __future__ import annotations
+
+import json
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from github_simulator import Simulator
+    from support.project import Project
+
+TARGET = "target-telemetry-postgres"
+GITHUB_STATE = f"dev:tap-github-actions-to-{TARGET}"
+CSV_STATE = f"dev:tap-llm-csv-to-{TARGET}"
+HEADER = (
+    "timestamp,model,prompt_tokens,completion_tokens,task_success,task_type,duration_ms,notes\n"
+)
+
+
+def rows(project: Project) -> dict[str, int]:
+    """Rows by table, empty tables left out."""
+    stats = json.loads(project.telemetry("stats", "--json").out)
+    return {table["table"]: table["rows"] for table in stats["tables"] if table["rows"]}
+
+
+def state(project: Project, state_id: str) -> Any:
+    return json.loads(project.meltano("state", "get", state_id).out)
+
+
+@pytest.fixture(autouse=True)
+def usage(demo_project: Project, request: pytest.FixtureRequest) -> Path:
+    """A file of its own for each test."""
+    path = demo_project.root / ".telemetry" / f"{request.node.name}.csv"
+    path.parent.mkdir(exist_ok=True)
+    path.write_text(
+        HEADER + f"2026-10-01T10:00:00Z,gpt-4o,10,5,true,{request.node.name},100,Phase 5 setup\n",
+        encoding="utf-8",
+    )
+    return path
+
+
+def test_a_second_run_of_github_asks_for_little_and_changes_no_row(
+    demo_project: Project, simulated_github: Simulator
+) -> None:
+    demo_project.meltano("run", "tap-github-actions", TARGET)
+    first, bookmark = rows(demo_project), state(demo_project, GITHUB_STATE)
+    asked = simulated_github.log.count()
+    assert first["workflow_runs"] > 100
+    assert first["workflow_steps"] > first["workflow_jobs"] > first["workflow_runs"]
+
+    demo_project.meltano("run", "tap-github-actions", TARGET)
+    second = rows(demo_project)
+    assert simulated_github.log.count() - asked <= 3
+    assert {**second, "ingest_runs": 0} == {**first, "ingest_runs": 0}
+    assert state(demo_project, GITHUB_STATE).keys() == bookmark.keys()
+
+
+def test_a_second_run_of_the_files_reads_only_what_was_added(
+    demo_project: Project, usage: Path
+) -> None:
+    settings = {"TAP_LLM_CSV_PATH": str(usage)}
+    demo_project.meltano("run", "tap-llm-csv", TARGET, **settings)
+    before, first = rows(demo_project), state(demo_project, CSV_STATE)
+    with usage.open("a", encoding="utf-8") as file:
+        file.write("2026-10-01T11:00:00Z,gpt-4o,20,7,false,plan,90,it broke\n")
+    log = demo_project.meltano("run", "tap-llm-csv", TARGET, **settings).text
+    assert rows(demo_project)["llm_calls"] == before["llm_calls"] + 1
+    assert "llm_calls: 1 read, 1 inserted" in log
+    assert state(demo_project, CSV_STATE) != first
+
+
+def test_a_lost_state_repeats_the_work_and_changes_no_row(
+    demo_project: Project, usage: Path
+) -> None:
+    settings = {"TAP_LLM_CSV_PATH": str(usage)}
+    demo_project.meltano("run", "ingest-csv", **settings)
+    before = rows(demo_project)
+    demo_project.meltano("state", "clear", "--force", CSV_STATE)
+    log = demo_project.meltano("run", "ingest-csv", **settings).text
+    assert "llm_calls: 1 read, 1 unchanged" in log
+    assert rows(demo_project)["llm_calls"] == before["llm_calls"]
+
+
+def test_two_pipelines_at_once_share_the_embedded_server(
+    demo_project: Project, usage: Path
+) -> None:
+    with ThreadPoolExecutor() as pool:
+        github = pool.submit(demo_project.meltano, "run", "tap-github-actions", TARGET)
+        files = pool.submit(
+            demo_project.meltano, "run", "tap-llm-csv", TARGET, TAP_LLM_CSV_PATH=str(usage)
+        )
+        assert (github.result().code, files.result().code) == (0, 0)
+    found = rows(demo_project)
+    assert found["workflow_runs"] > 100
+    assert found["llm_calls"] >= 1
+
+
+def test_a_failing_github_leaves_the_files_loaded_and_the_run_failed(
+    demo_project: Project, usage: Path
+) -> None:
+    before = rows(demo_project).get("llm_calls", 0)
+    ran = demo_project.meltano(
+        "run",
+        "ingest-all",
+        check=False,
+        TAP_LLM_CSV_PATH=str(usage),
+        TAP_GITHUB_ACTIONS_REPOSITORIES='["octo-org/no-such-repository"]',
+    )
+    assert ran.code == 1
+    assert "octo-org/no-such-repository" in ran.text
+    assert "Traceback" not in ran.text
+    assert rows(demo_project)["llm_calls"] == before + 1
+
+
+def test_an_earlier_start_date_fetches_the_gap_and_keeps_the_bookmark(
+    demo_project: Project,
+) -> None:
+    demo_project.meltano("run", "ingest-github")
+    before = rows(demo_project)["workflow_runs"]
+    demo_project.meltano("run", "ingest-github", TAP_GITHUB_ACTIONS_START_DATE="2025-01-01")
+    assert rows(demo_project)["workflow_runs"] >= before
+    assert GITHUB_STATE in demo_project.meltano("state", "list").text
+
+
+def test_a_run_of_prod_without_a_database_url_says_so_and_starts_no_server(
+    demo_project: Project, usage: Path
+) -> None:
+    ran = demo_project.meltano(
+        "--environment=prod",
+        *("run", "tap-llm-csv", TARGET),
+        check=False,
+        TAP_LLM_CSV_PATH=str(usage),
+    )
+    assert ran.code == 1
+    assert "DATABASE_URL" in ran.text
+    assert "Traceback" not in ran.text
+
+
+def test_the_telemetry_commands_work_through_meltano(demo_project: Project) -> None:
+    for command in ("stats", "status", "migrate"):
+        assert demo_project.meltano("invoke", f"{TARGET}:{command}").code == 0
