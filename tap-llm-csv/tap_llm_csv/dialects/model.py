@@ -85,7 +85,7 @@ class Dialect:
         row_id: The property with the provider's own id, where `key` is `id`.
         appended: A writer adds lines to the file; otherwise it is an export, read as a whole.
         never_quotes: The writer puts its last column down as it is.
-        names_days: Times are days or hours; the row stands for all of it.
+        repeats: Rows of equal identity are as many calls, not one told twice.
         hint: What to say to someone whose file almost fits.
     """
 
@@ -104,6 +104,7 @@ class Dialect:
     input_excludes_cache: bool = False
     appended: bool = False
     never_quotes: bool = False
+    repeats: bool = True
     hint: str = ""
 
     def required_headers(self) -> list[tuple[str, ...]]:

@@ -41,6 +41,8 @@ class RowPlan:
         redact: Changes a record as the `redact` setting asks, after `identity`; None: nothing asked.
         merge: Two records of one key in one file → the one that stands for both.
         recoverable: The writer never quotes and its last column is free text.
+        ordinals: Rows of equal identity are different calls; otherwise they are one record, and
+            `merge` says which.
     """
 
     dialect: str
@@ -50,6 +52,7 @@ class RowPlan:
     field_count: int
     recoverable: bool
     appended: bool
+    ordinals: bool
     time_column: str
     convert: Callable[[Sequence[str]], Record]
     identity: Callable[[Record], bytes]
@@ -101,6 +104,7 @@ def compile_plan(
         field_count=len(header),
         recoverable=dialect.never_quotes and writer.ends_in_free_text(),
         appended=dialect.appended,
+        ordinals=dialect.key == "identity" and dialect.repeats,
         time_column=TIME_COLUMNS[dialect.stream],
         convert=writer.convert(),
         identity=writer.identity(),
@@ -316,7 +320,7 @@ class _Writer:
             names.get(name, "None")
             for name in (
                 "input_tokens", "output_tokens", "cache_read_tokens", "cache_write_tokens",
-                "_cache_write_1h_tokens",
+                "_cache_write_1h_tokens", "reasoning_tokens",
             )
         )  # fmt: skip
         with_version = self.dialect.stream == "llm_calls"
