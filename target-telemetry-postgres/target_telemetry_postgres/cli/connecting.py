@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
 from urllib.parse import quote, urlencode
 
 from psycopg.conninfo import conninfo_to_dict
+
+if TYPE_CHECKING:
+    from target_telemetry_postgres.database import Database
 
 # libpq reads these from the environment, where no process list shows them.
 _SECRET_VARIABLES = {"password": "PGPASSWORD", "sslpassword": "PGSSLPASSWORD"}
@@ -46,3 +50,10 @@ def secret_environment(conninfo: str) -> dict[str, str]:
         for name, variable in _SECRET_VARIABLES.items()
         if parts.get(name)
     }
+
+
+def meltano_uri(database: Database) -> str:
+    """What Meltano's system database is called when it lives in the schema meltano of this one."""
+    url = database.sqlalchemy_url()
+    options = f"{url.query.get('options', '')} -csearch_path=meltano".strip()
+    return url.update_query_dict({"options": options}).render_as_string(hide_password=False)

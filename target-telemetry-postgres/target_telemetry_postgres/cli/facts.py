@@ -38,13 +38,10 @@ MODELLED: Final[dict[str, Facts]] = {
     "coverage_snapshots": Facts("measured_at"),
     "llm_calls": Facts("timestamp", outcome=Outcome("success"), cost="estimated_cost"),
     "llm_usage_buckets": Facts("bucket_start", last_time="bucket_end", cost="cost"),
-    "llm_csv_files": Facts(
-        "first_timestamp",
-        last_time="last_timestamp",
-    ),
+    "llm_csv_files": Facts("first_timestamp", last_time="last_timestamp"),
     "llm_csv_rejects": Facts("seen_at"),
     "ingest_runs": Facts(
-        "started_at", outcome=Outcome("status", good=("succeeded",), bad=("failed",))
+        "started_at", outcome=Outcome("status", good=("succeeded",), bad=("failed", "interrupted"))
     ),
     "rejected_records": Facts("rejected_at"),
     "token_estimation_v2_events": Facts("timestamp"),

@@ -20,6 +20,21 @@ _LONG_TEXT = 60
 
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON, for programs.")
 
+_MARKDOWN = f"{__name__}.markdown"
+
+
+def _remember_markdown(context: click.Context, _: click.Parameter, value: bool) -> None:
+    context.meta[_MARKDOWN] = value
+
+
+markdown_option = click.option(
+    "--markdown",
+    is_flag=True,
+    expose_value=False,
+    callback=_remember_markdown,
+    help="Print Markdown tables, for a summary page.",
+)
+
 
 @dataclass(frozen=True, slots=True)
 class Column:
@@ -46,6 +61,11 @@ def _plain(value: object) -> object:
 def print_table(columns: Sequence[Column], rows: Iterable[Sequence[str]], title: str = "") -> None:
     """Print a table: boxed and coloured on a terminal, plain aligned text in a pipe."""
     cells = [list(row) for row in rows]
+    context = click.get_current_context(silent=True)
+    if context is not None and context.meta.get(_MARKDOWN):
+        for line in as_markdown(columns, cells, title):
+            click.echo(line)
+        return
     if sys.stdout.isatty():
         _print_for_a_terminal(columns, cells, title)
         return
@@ -53,6 +73,20 @@ def print_table(columns: Sequence[Column], rows: Iterable[Sequence[str]], title:
         click.echo(title)
     for line in aligned(columns, cells):
         click.echo(line)
+
+
+def as_markdown(
+    columns: Sequence[Column], rows: Sequence[Sequence[str]], title: str = ""
+) -> list[str]:
+    """Lay rows out as a Markdown table."""
+
+    def line(cells: Iterable[str]) -> str:
+        return "| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |"
+
+    heading = [f"### {title}"] if title else []
+    rule = line("---:" if column.right else "---" for column in columns)
+    table = [line(column.title for column in columns), rule, *map(line, rows)]
+    return [*heading, "", *table, ""]
 
 
 def aligned(columns: Sequence[Column], rows: Sequence[Sequence[str]]) -> list[str]:

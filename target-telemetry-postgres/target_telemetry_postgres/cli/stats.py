@@ -41,6 +41,7 @@ Example:
   telemetry stats --json""",
 )
 @output.json_option
+@output.markdown_option
 @pass_session
 def command(session: Session, as_json: bool) -> None:
     """Count every table: rows, first and last times, success rate, cost."""

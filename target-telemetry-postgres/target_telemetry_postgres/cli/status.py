@@ -52,6 +52,7 @@ Example:
   telemetry status --json""",
 )
 @output.json_option
+@output.markdown_option
 @click.option(
     "--max-lag",
     metavar="SPAN",

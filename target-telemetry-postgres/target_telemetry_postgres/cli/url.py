@@ -20,15 +20,27 @@ Example:
   telemetry url""",
 )
 @click.option("--hold", is_flag=True, help="Keep the embedded server up until interrupted.")
+@click.option(
+    "--meltano",
+    is_flag=True,
+    help="Print what MELTANO_DATABASE_URI has to be so that Meltano keeps its state in the schema "
+    "meltano of this database, which is made if missing. The password is part of it.",
+)
 @pass_session
-def command(session: Session, hold: bool) -> None:
+def command(session: Session, hold: bool, meltano: bool) -> None:
     """Print the URL of the database, without its password."""
     from target_telemetry_postgres.cli.connecting import (
+        meltano_uri,
         public_url,
     )
 
     with session.database() as database:
-        click.echo(public_url(database.conninfo))
+        if meltano:
+            with database.connect(autocommit=True, purpose="url") as connection:
+                connection.execute("create schema if not exists meltano")
+            click.echo(meltano_uri(database))
+        else:
+            click.echo(public_url(database.conninfo))
         if hold and database.embedded:
             click.echo("The embedded server stays up until Ctrl-C.", err=True)
             signal.sigwait({signal.SIGINT, signal.SIGTERM})
