@@ -1,0 +1,178 @@
+from __future__ import annotations
+
+import threading
+from typing import TYPE_CHECKING
+
+import pytest
+from psycopg import sql
+
+from target_telemetry_postgres import migrate
+from target_telemetry_postgres.errors import DatabaseError, MigrationError
+from target_telemetry_postgres.models import Base
+
+if TYPE_CHECKING:
+    from support.postgres import PostgresServer
+    from target_telemetry_postgres.database import Database
+
+
+def relations(database: Database) -> set[str]:
+    with database.connect() as connection:
+        rows = connection.execute(
+            "SELECT relname FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace"
+            " WHERE nspname = %s AND relkind IN ('r', 'v')",
+            [database.schema],
+        ).fetchall()
+    return {row[0] for row in rows}
+
+
+def test_upgrading_makes_every_table_and_the_version_table_in_our_schema_only(
+    empty_database: Database,
+) -> None:
+    migrate.upgrade(empty_database)
+
+    assert relations(empty_database) == {
+        *Base.metadata.tables,
+        "pipeline_health",
+        migrate.VERSION_TABLE,
+    }
+    with empty_database.connect() as connection:
+        elsewhere = connection.execute(
+            "SELECT count(*) FROM pg_tables WHERE schemaname = 'public'"
+        ).fetchone()
+    assert elsewhere == (0,)
+
+
+def test_the_models_and_the_migrations_agree(database: Database) -> None:
+    assert migrate.drift(database) == []
+
+
+def test_a_column_that_only_the_database_has_is_drift(database: Database) -> None:
+    with database.connect() as connection:
+        connection.execute("ALTER TABLE telemetry.llm_calls ADD COLUMN stray text")
+
+    assert any("stray" in difference for difference in migrate.drift(database))
+
+
+def test_upgrading_again_changes_nothing(database: Database) -> None:
+    before = relations(database)
+
+    migrate.upgrade(database)
+
+    assert migrate.pending(database) == []
+    assert relations(database) == before
+
+
+def test_every_migration_can_be_undone_and_done_again(empty_database: Database) -> None:
+    names = migrate.pending(empty_database)
+    for name in names:
+        before = relations(empty_database)
+        migrate.upgrade(empty_database, name[:4])
+        after = relations(empty_database)
+        migrate.downgrade(empty_database, "-1" if name != names[0] else "base")
+        assert relations(empty_database) == before | {migrate.VERSION_TABLE}
+        migrate.upgrade(empty_database, name[:4])
+        assert relations(empty_database) == after
+    assert migrate.pending(empty_database) == []
+
+
+def test_rows_survive_an_upgrade_from_every_earlier_migration(empty_database: Database) -> None:
+    migrate.upgrade(empty_database, "0001")
+    with empty_database.connect() as connection:
+        connection.execute(
+            "INSERT INTO telemetry.workflow_runs (github_run_id, run_attempt) VALUES (1, 1)"
+        )
+
+    migrate.upgrade(empty_database)
+
+    with empty_database.connect() as connection:
+        kept = connection.execute("SELECT count(*) FROM telemetry.workflow_runs").fetchone()
+    assert kept == (1,)
+
+
+def test_another_schema_name_holds_the_same_tables(
+    postgres_server: PostgresServer, empty_database: Database
+) -> None:
+    name = postgres_server.dbname(empty_database)
+    awkward = postgres_server.database(name, schema='Team "A"')
+
+    migrate.upgrade(awkward)
+
+    assert set(Base.metadata.tables) < relations(awkward)
+    assert relations(empty_database) == set()
+    assert migrate.drift(awkward) == []
+
+
+def test_several_starts_at_once_migrate_once(empty_database: Database) -> None:
+    failures: list[Exception] = []
+
+    def start() -> None:
+        try:
+            migrate.ensure_schema(empty_database, "auto")
+        except Exception as error:  # noqa: BLE001 - a thread's failure must reach the test
+            failures.append(error)
+
+    threads = [threading.Thread(target=start) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+    assert failures == []
+    assert migrate.pending(empty_database) == []
+
+
+def test_check_names_what_is_pending_and_changes_nothing(empty_database: Database) -> None:
+    with pytest.raises(MigrationError, match=r"behind by 5 migrations \(0001_pipelines, .*migrate"):
+        migrate.ensure_schema(empty_database, "check")
+
+    assert relations(empty_database) == set()
+
+
+def test_off_does_not_even_look(postgres_server: PostgresServer) -> None:
+    migrate.ensure_schema(postgres_server.database("no_such_database"), "off")
+
+
+def test_a_schema_from_a_newer_version_is_left_alone(database: Database) -> None:
+    with database.connect() as connection:
+        connection.execute("UPDATE telemetry.version SET version_num = '9999'")
+
+    with pytest.raises(MigrationError, match=r"at migration 9999.*upgrade target-telemetry"):
+        migrate.ensure_schema(database, "auto")
+
+
+def test_a_role_without_ddl_is_told_so(
+    postgres_server: PostgresServer, empty_database: Database
+) -> None:
+    with postgres_server.role() as role:
+        limited = postgres_server.database(postgres_server.dbname(empty_database), user=role)
+        with pytest.raises(
+            DatabaseError, match=r"does not allow this to the role .* migrate to off"
+        ):
+            migrate.ensure_schema(limited, "auto")
+
+
+def test_a_role_without_create_on_the_database_migrates_a_schema_that_was_made_for_it(
+    postgres_server: PostgresServer, empty_database: Database
+) -> None:
+    name = postgres_server.dbname(empty_database)
+    with postgres_server.role() as role:
+        postgres_server.execute(
+            sql.SQL("CREATE SCHEMA telemetry AUTHORIZATION {}").format(sql.Identifier(role)), name
+        )
+        owner = postgres_server.database(name, user=role)
+
+        migrate.ensure_schema(owner, "auto")
+
+        assert migrate.pending(owner) == []
+        postgres_server.drop_database(name)
+
+
+def test_a_failing_migration_leaves_nothing_behind(empty_database: Database) -> None:
+    with empty_database.connect() as connection:
+        connection.execute("CREATE SCHEMA telemetry")
+        connection.execute("CREATE TABLE telemetry.llm_calls (stray text)")
+
+    with pytest.raises(DatabaseError, match="llm_calls"):
+        migrate.upgrade(empty_database)
+
+    assert relations(empty_database) == {"llm_calls"}
