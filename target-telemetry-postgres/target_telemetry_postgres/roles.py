@@ -35,6 +35,7 @@ READABLE: Final = (
     "llm_usage_buckets",
     "llm_csv_files",
     "ingest_runs",
+    "retention_policies",
     "runner_prices",
 )
 

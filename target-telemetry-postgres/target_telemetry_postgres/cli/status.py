@@ -29,8 +29,8 @@ _STREAMS = (
     output.Column("lag", right=True),
     output.Column("last run"),
     output.Column("rows", right=True),
-    output.Column("rejected", right=True),
-    output.Column("failed runs", right=True),
+    output.Column("rejected (7 d)", right=True),
+    output.Column("failed runs (7 d)", right=True),
 )
 _PRUNING = (
     output.Column("retention"),

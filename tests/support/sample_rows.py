@@ -1,0 +1,80 @@
+"""A few rows of each kind, written straight into the tables."""
+
+from __future__ import annotations
+
+import uuid
+from datetime import datetime, timedelta, timezone
+from typing import TYPE_CHECKING, Any
+
+from psycopg import sql
+from psycopg.types.json import Jsonb
+
+if TYPE_CHECKING:
+    from target_telemetry_postgres.database import Database
+
+NOON = datetime(2026, 2, 1, 12, tzinfo=timezone.utc)
+
+
+def insert(database: Database, table: str, *rows: dict[str, Any]) -> None:
+    with database.connect() as connection:
+        for row in rows:
+            connection.execute(
+                sql.SQL("insert into {} ({}) values ({})").format(
+                    sql.Identifier(database.schema, table),
+                    sql.SQL(", ").join(map(sql.Identifier, row)),
+                    sql.SQL(", ").join([sql.Placeholder()] * len(row)),
+                ),
+                [Jsonb(value) if isinstance(value, dict) else value for value in row.values()],
+            )
+
+
+def run(number: int, **more: Any) -> dict[str, Any]:
+    started = NOON + timedelta(hours=number)
+    return {
+        "github_run_id": number,
+        "run_attempt": 1,
+        "repository": "octo/repo",
+        "workflow_name": "CI",
+        "run_number": number,
+        "branch": "main",
+        "commit_sha": f"{number:040x}",
+        "event_type": "push",
+        "conclusion": "success",
+        "started_at": started,
+        "completed_at": started + timedelta(minutes=5),
+        "duration_seconds": 300,
+        "pull_request_numbers": [],
+    } | more
+
+
+def job(number: int, run_id: int, **more: Any) -> dict[str, Any]:
+    started = NOON + timedelta(hours=run_id, seconds=number)
+    return {
+        "github_job_id": number,
+        "github_run_id": run_id,
+        "run_attempt": 1,
+        "repository": "octo/repo",
+        "workflow_name": "CI",
+        "job_name": "test",
+        "commit_sha": f"{run_id:040x}",
+        "conclusion": "success",
+        "started_at": started,
+        "queued_seconds": 7,
+        "duration_seconds": 120,
+        "is_carried_over": False,
+    } | more
+
+
+def call(number: int, **more: Any) -> dict[str, Any]:
+    return {
+        "call_id": uuid.UUID(int=number),
+        "timestamp": NOON + timedelta(minutes=number),
+        "model": "gpt-4o-mini",
+        "provider": "openai",
+        "input_tokens": 1000,
+        "output_tokens": 100,
+        "total_tokens": 1100,
+        "estimated_cost": "0.000210000000",
+        "cost_source": "estimated",
+        "success": True,
+    } | more
