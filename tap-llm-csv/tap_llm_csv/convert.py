@@ -24,19 +24,27 @@ _WORDS = {
 }
 BOOLEANS: dict[str, bool | None] = {
     "": None,
-    **{form: value for word, value in _WORDS.items() for form in (word, word.title(), word.upper())},
+    **{
+        form: value for word, value in _WORDS.items() for form in (word, word.title(), word.upper())
+    },
 }
 _SHOWN = 60
 
 
 class RowReject(Exception):  # noqa: N818 - it names what happens to the row
-    """One row cannot be read; the rest of the file can."""
+    """One row cannot be read; the rest of the file can.
 
-    def __init__(self, code: str, column: str | None, message: str) -> None:
+    Attributes:
+        skip: The row is well-formed but says nothing that belongs in the stream (an empty day, a
+            step that is no call): it counts as skipped, not as rejected.
+    """
+
+    def __init__(self, code: str, column: str | None, message: str, *, skip: bool = False) -> None:
         super().__init__(message)
         self.code = code
         self.column = column
         self.message = message
+        self.skip = skip
 
 
 def shown(cell: str) -> str:
@@ -61,7 +69,9 @@ def free_text(cell: str, column: str) -> str | None:
     if not cell:
         return None
     if "\0" in cell:
-        raise RowReject("nul_byte", column, f"{column} holds a NUL byte, which no text column can store")
+        raise RowReject(
+            "nul_byte", column, f"{column} holds a NUL byte, which no text column can store"
+        )
     return cell
 
 
@@ -164,7 +174,9 @@ def json_value(cell: str, column: str) -> Any:
     try:
         value = json.loads(cell, parse_constant=_refuse_constant)
     except (ValueError, RecursionError):
-        raise RowReject("bad_json", column, f"{column} is {shown(cell)}, which is not JSON") from None
+        raise RowReject(
+            "bad_json", column, f"{column} is {shown(cell)}, which is not JSON"
+        ) from None
     if "\\u0000" in cell and "\0" in json.dumps(value, ensure_ascii=False).replace("\\u0000", "\0"):
         raise RowReject("nul_byte", column, f"{column} holds a NUL, which jsonb cannot store")
     return value

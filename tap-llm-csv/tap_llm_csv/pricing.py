@@ -42,6 +42,10 @@ class UnknownRate:
     plain = price_bucket = price
 
 
+UNPRICEABLE = UnknownRate(None, set())
+"""For calls on terms that the book has no price for (batches, priority, audio)."""
+
+
 class RateTable(dict[Any, Rate]):
     """Models → rates at one provider, each found once."""
 

@@ -149,7 +149,9 @@ class CompiledRate:
         reasoning: int | None = None,
     ) -> Decimal | None:
         """See `Rate`."""
-        return self._cost(at, given, made, read or 0, write or 0, write_1h or 0, reasoning or 0, given)
+        return self._cost(
+            at, given, made, read or 0, write or 0, write_1h or 0, reasoning or 0, given
+        )
 
     def price_bucket(
         self,
@@ -165,7 +167,9 @@ class CompiledRate:
         """See `Rate`: a sum of calls says nothing of the size of one."""
         if self.tiered and size is None:
             return None
-        return self._cost(at, given, made, read or 0, write or 0, write_1h or 0, reasoning or 0, size or 0)
+        return self._cost(
+            at, given, made, read or 0, write or 0, write_1h or 0, reasoning or 0, size or 0
+        )
 
     def _cost(
         self,
@@ -185,7 +189,16 @@ class CompiledRate:
                 break
         else:
             return None
-        for over, call, per_given, per_made, per_read, per_write, per_write_1h, per_reasoning in tiers:
+        for (
+            over,
+            call,
+            per_given,
+            per_made,
+            per_read,
+            per_write,
+            per_write_1h,
+            per_reasoning,
+        ) in tiers:
             if size > over:
                 break
         units = call + given * per_given + made * per_made
@@ -204,13 +217,17 @@ class CompiledRate:
         if units >= self._limit:
             raise _too_dear()
         if self._rounds:
-            return _EXACT.multiply(Decimal(units), self._unit).quantize(MONEY_PLACES, context=_EXACT)
+            return _EXACT.multiply(Decimal(units), self._unit).quantize(
+                MONEY_PLACES, context=_EXACT
+            )
         return Decimal(units) * self._unit
 
 
 def _too_dear() -> RowReject:
     return RowReject(
-        "out_of_range", "input_tokens", "the tokens would cost a million dollars or more in one call"
+        "out_of_range",
+        "input_tokens",
+        "the tokens would cost a million dollars or more in one call",
     )
 
 

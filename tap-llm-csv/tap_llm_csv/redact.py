@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterable, Mapping
 from hashlib import blake2b
 from typing import Any
 
-from tap_llm_csv.dialects.schemas import SCHEMAS, column_kind
+from tap_llm_csv.schemas import SCHEMAS, column_kind
 
 Record = dict[str, Any]
 Change = Callable[[Any], Any]

@@ -4,10 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from tap_llm_csv.dialects import base, custom, headers
+from tap_llm_csv.dialects import (
+    anthropic,
+    base,
+    copilot,
+    coverage,
+    cursor,
+    custom,
+    headers,
+    langfuse,
+    litellm,
+    openai,
+    openrouter,
+)
 from tap_llm_csv.dialects.model import Dialect, HeaderError, PlanOptions, RowReject, plain_name
 from tap_llm_csv.dialects.plan import RowPlan, compile_plan
-from tap_llm_csv.dialects.schemas import SCHEMAS
+from tap_llm_csv.schemas import SCHEMAS
 from tap_llm_csv.pricing import Pricer, pricer_for
 
 __all__ = [
@@ -15,12 +27,28 @@ __all__ = [
     "plan_for", "plan_for_object",
 ]  # fmt: skip
 
-DIALECTS: dict[str, Dialect] = {dialect.name: dialect for dialect in (base.DIALECT,)}
+DIALECTS: dict[str, Dialect] = {
+    dialect.name: dialect
+    for dialect in (
+        base.DIALECT,
+        cursor.EVENTS,
+        cursor.SUMMARY,
+        openrouter.GENERATIONS,
+        openrouter.ACTIVITY,
+        anthropic.TOKENS,
+        anthropic.COST,
+        openai.USAGE,
+        openai.COST,
+        litellm.DIALECT,
+        langfuse.DIALECT,
+        copilot.REQUESTS,
+        copilot.DAYS,
+        coverage.DIALECT,
+    )
+}
 
 
-def plan_for(
-    header: Sequence[str], options: PlanOptions, pricer: Pricer | None = None
-) -> RowPlan:
+def plan_for(header: Sequence[str], options: PlanOptions, pricer: Pricer | None = None) -> RowPlan:
     """The plan for the rows under a header.
 
     Raises:

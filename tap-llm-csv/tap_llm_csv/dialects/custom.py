@@ -7,8 +7,17 @@ from collections.abc import Mapping
 from typing import cast
 
 from tap_llm_csv.dialects import base
-from tap_llm_csv.dialects.model import Column, Derived, Dialect, HeaderError, Key, Kind, PlanOptions, plain_name
-from tap_llm_csv.dialects.schemas import SCHEMAS, TIME_COLUMNS, column_kind
+from tap_llm_csv.dialects.model import (
+    Column,
+    Derived,
+    Dialect,
+    HeaderError,
+    Key,
+    Kind,
+    PlanOptions,
+    plain_name,
+)
+from tap_llm_csv.schemas import SCHEMAS, TIME_COLUMNS, column_kind
 
 _SET_BY_THE_TAP = frozenset({"source", "source_file", "source_line", "price_version"})
 _FREE_TEXT = frozenset({"notes", "error_message"})
@@ -25,7 +34,9 @@ def dialect_for(options: PlanOptions) -> Dialect:
         raise HeaderError(
             "missing_required", f"column_map must say which column holds {when} of {stream}"
         )
-    columns = tuple(_column(stream, target, header) for target, header in options.column_map.items())
+    columns = tuple(
+        _column(stream, target, header) for target, header in options.column_map.items()
+    )
     derived = base.DIALECT.derived if stream == "llm_calls" else ()
     return Dialect(
         name="custom",
@@ -34,7 +45,9 @@ def dialect_for(options: PlanOptions) -> Dialect:
         columns=columns,
         derived=tuple(item for item in derived if item.target not in options.column_map),
         key=_KEYS.get(stream, "identity"),
-        identity=() if stream == "llm_calls" else ("measured_at", "repository", "commit_sha", "report_name"),
+        identity=()
+        if stream == "llm_calls"
+        else ("measured_at", "repository", "commit_sha", "report_name"),
         appended=stream == "llm_calls",
     )
 
@@ -47,7 +60,9 @@ def with_map(dialect: Dialect, column_map: Mapping[str, str]) -> Dialect:
     rest = dict(column_map)
     for column in dialect.columns:
         header = rest.pop(column.target, None)
-        kept.append(column if header is None else dataclasses.replace(column, headers=(plain_name(header),)))
+        kept.append(
+            column if header is None else dataclasses.replace(column, headers=(plain_name(header),))
+        )
     kept.extend(_column(dialect.stream, target, header) for target, header in rest.items())
     return dataclasses.replace(dialect, columns=tuple(kept))
 

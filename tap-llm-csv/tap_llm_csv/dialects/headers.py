@@ -69,7 +69,9 @@ def _unknown(names: Sequence[str], dialects: Sequence[Dialect]) -> HeaderError:
             f"the header has no {', '.join(missing)}, which the {dialect.name} dialect needs"
             + (f" ({dialect.hint})" if dialect.hint else ""),
         )
-    listed = ", ".join(name[:40] for name in names[:_SHOWN]) + (", …" if len(names) > _SHOWN else "")
+    listed = ", ".join(name[:40] for name in names[:_SHOWN]) + (
+        ", …" if len(names) > _SHOWN else ""
+    )
     return HeaderError(
         "unknown_header",
         f"no dialect knows a file with the columns {listed}; "

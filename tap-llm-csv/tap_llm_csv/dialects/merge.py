@@ -16,7 +16,9 @@ _SUMMED = (
 
 def greatest(first: Record, second: Record) -> Record:
     """The later of two snapshots of one call, unless it knows of less output."""
-    return first if (first.get("output_tokens") or 0) > (second.get("output_tokens") or 0) else second
+    return (
+        first if (first.get("output_tokens") or 0) > (second.get("output_tokens") or 0) else second
+    )
 
 
 def sums(first: Record, second: Record) -> Record:
@@ -28,12 +30,25 @@ def sums(first: Record, second: Record) -> Record:
         elif second.get(name) is not None:
             merged[name] = second[name]
     _add_cost(merged, first, second)
-    details, others = (first.get("dimensions") or {}).get("details"), (
-        second.get("dimensions") or {}
-    ).get("details")
-    if details or others:
-        same = {key: value for key, value in (details or {}).items() if (others or {}).get(key) == value}
-        merged["dimensions"] = {**(first.get("dimensions") or {}), "details": same}
+    dimensions = first.get("dimensions") or {}
+    details = _details(dimensions.get("details"), (second.get("dimensions") or {}).get("details"))
+    if details:
+        merged["dimensions"] = {**dimensions, "details": details}
+    return merged
+
+
+def _details(first: Record | None, second: Record | None) -> Record:
+    """Numbers add up; a text stays where both rows say the same."""
+    merged: Record = {}
+    for name in [*(first or {}), *(name for name in (second or {}) if name not in (first or {}))]:
+        one, other = (first or {}).get(name), (second or {}).get(name)
+        if isinstance(one, str) or isinstance(other, str):
+            if one == other:
+                merged[name] = one
+        elif one is None or other is None:
+            merged[name] = other if one is None else one
+        else:
+            merged[name] = one + other
     return merged
 
 
@@ -55,7 +70,9 @@ def grain_identity(family: str, columns: tuple[str, ...]) -> Callable[[Record], 
 
     def identity(record: Record) -> bytes:
         dimensions = {
-            name: value for name, value in (record.get("dimensions") or {}).items() if name != "details"
+            name: value
+            for name, value in (record.get("dimensions") or {}).items()
+            if name != "details"
         }
         parts = [family, *(record.get(name) for name in columns), dimensions]
         return json.dumps(parts, sort_keys=True, ensure_ascii=True, default=str).encode()

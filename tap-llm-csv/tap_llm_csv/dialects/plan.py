@@ -16,8 +16,8 @@ from typing import Any
 from tap_llm_csv import convert, redact
 from tap_llm_csv.dialects import merge
 from tap_llm_csv.dialects.model import Column, Dialect, HeaderError, Key, PlanOptions, RowReject
-from tap_llm_csv.dialects.schemas import COST_COLUMNS, TIME_COLUMNS, column_kind, column_names
-from tap_llm_csv.pricing import Pricer
+from tap_llm_csv.schemas import COST_COLUMNS, TIME_COLUMNS, column_kind, column_names
+from tap_llm_csv.pricing import UNPRICEABLE, Pricer
 from tap_llm_csv.times import Instants
 
 Record = dict[str, Any]
@@ -142,7 +142,10 @@ class _Writer:
         self.extras = extras
         self.names: dict[str, str] = {}  # target → local variable
         self.lines: list[str] = []
-        self.scope: dict[str, Any] = {"RowReject": RowReject, "rounded_money": convert.rounded_money}
+        self.scope: dict[str, Any] = {
+            "RowReject": RowReject,
+            "rounded_money": convert.rounded_money,
+        }
         self.places = [
             (column, cells_of[name], header)
             for column in dialect.columns
@@ -165,11 +168,10 @@ class _Writer:
             self._read(column, f"c{place}", header)
         self._derive()
         self._fill_constants()
+        self._check_time()
         self._count_tokens()
         self._price()
-        self._gather("extra", self.extras)
-        if self.dialect.stream == "llm_usage_buckets":
-            self._gather("dimensions", {})
+        self._gather_rest()
         self._say("return {" + ", ".join(self._properties()) + "}")
         cells = "".join(f"c{place}, " for place in range(self.width))
         source = "\n    ".join([f"def convert(cells):\n    {cells}= cells", *self.lines])
@@ -271,6 +273,15 @@ class _Writer:
             else:
                 self._say(f"{self._local(target)} = {value}")
 
+    def _check_time(self) -> None:
+        when = TIME_COLUMNS[self.dialect.stream]
+        if when not in self.names:
+            raise HeaderError(
+                "missing_required",
+                f"the header has no column for {when}, which every {self.dialect.name} row needs; "
+                + (self.dialect.hint or f"give it in constants or column_map as {when}"),
+            )
+
     def _count_tokens(self) -> None:
         """Bring input_tokens to one meaning, cache included, and add the total."""
         names = self.names
@@ -304,12 +315,14 @@ class _Writer:
         cost, source = self._local(target), self._local("cost_source")
         if provided is None:
             self._say(f"{cost} = None")
-        if stated is None:
+        if stated is None and provided is None:
+            self._say(f"{source} = None")
+        elif stated is None:
             self._say(f"{source} = None if {cost} is None else 'provided'")
         else:
             self._say(f"if {source} is None and {cost} is not None: {source} = 'provided'")
         if mode != "provided":
-            self._estimate(cost, source, always=mode == "recalculate")
+            self._estimate(cost, source, always=provided is None or mode == "recalculate")
 
     def _estimate(self, cost: str, source: str, *, always: bool) -> None:
         if not {"model", "input_tokens", "output_tokens"} <= self.names.keys():
@@ -340,25 +353,29 @@ class _Writer:
             f"{version} = _rate.version",
             f"elif {cost} is None: {source} = 'unpriced'",
         ]
+        if "_special" in names:
+            lines[0] += f" if not {names['_special']} else {self._put('no_rate', UNPRICEABLE)}"
         if with_version:
             self._say(f"{version} = None")
-        if always or (cost == names[COST_COLUMNS[self.dialect.stream]] and self._never_given()):
+        if always:
             self._say(*lines)
         else:
             self._say(f"if {cost} is None:", *(f"    {line}" for line in lines))
         if fixed is None and "provider" not in names:
             self._say(f"{self._local('provider')} = {table}[{names['model']}].provider")
 
-    def _never_given(self) -> bool:
-        target = COST_COLUMNS[self.dialect.stream]
-        return not any(
-            target in (column.target for column, _, _ in self.places)
-            or target in self.options.constants
-            or any(derived.target == target for derived in self.dialect.derived)
-            for _ in (0,)
-        )
-
     # --- the record ----------------------------------------------------------------------------
+
+    def _gather_rest(self) -> None:
+        """What has no column of its own: `extra`, and in buckets the dimensions and details."""
+        columns = column_names(self.dialect.stream)
+        if "extra" in columns:
+            self._gather("extra", self.extras)
+        if "dimensions" in columns:
+            self._gather("details", self.extras)
+            if "details" in self.names:
+                self.names["dimensions.details"] = self.names["details"]
+            self._gather("dimensions", {})
 
     def _gather(self, target: str, more: Mapping[str, int]) -> None:
         """Collect `extra.…` or `dimensions.…` into one object, without its empty ones."""
@@ -395,10 +412,10 @@ class _Writer:
         filled = {part.partition(":")[0].strip("'") for part in self._properties()}
         if self.dialect.key == "grain":
             return merge.grain_identity(self.dialect.name, _BUCKET_IDENTITY)
-        fields = (_CALL_IDENTITY if self.dialect.stream == "llm_calls" else ()) + self.dialect.identity
-        parts = [
-            "{record[" + repr(name) + "]}" if name in filled else "None" for name in fields
-        ]
+        fields = (
+            _CALL_IDENTITY if self.dialect.stream == "llm_calls" else ()
+        ) + self.dialect.identity
+        parts = ["{record[" + repr(name) + "]}" if name in filled else "None" for name in fields]
         joined = "\\x1f".join([self.dialect.name, *parts])
         source = f'def identity(record):\n    return f"{joined}".encode("utf-8", "surrogatepass")'
         return self._compiled(source, "identity")

@@ -1,0 +1,30 @@
+"""Time spans of exports that say only when a span began."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+_DAY_TEXT = len("2026-09-01")
+
+
+def end_of_span(cell: str | None, start: str | None) -> str | None:
+    """A day where the cell is a date (`2026-09-01`), an hour where it has a time of day."""
+    if cell is None or start is None:
+        return None
+    span = timedelta(days=1) if len(cell.strip("'\" ")) == _DAY_TEXT else timedelta(hours=1)
+    return (datetime.fromisoformat(start) + span).isoformat()
+
+
+def end_of_day(start: str | None) -> str | None:
+    """The end of the day that begins at `start`."""
+    return (
+        None if start is None else (datetime.fromisoformat(start) + timedelta(days=1)).isoformat()
+    )
+
+
+def milliseconds_between(start: str | None, end: str | None) -> int | None:
+    """From one instant to a later one; None where either is missing or they run backwards."""
+    if start is None or end is None or end < start:
+        return None
+    span = datetime.fromisoformat(end) - datetime.fromisoformat(start)
+    return round(span / timedelta(milliseconds=1))
