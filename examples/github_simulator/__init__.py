@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from github_simulator.clock import Clock, instant, iso
 from github_simulator.faults import Fault, Faults
+from github_simulator.listing import ListingRules
 from github_simulator.model import Attempt, Job, JobPlan, Repository, Run, Step, Workflow
 from github_simulator.server import Simulator
 from github_simulator.truth import final_records
@@ -21,6 +22,7 @@ __all__ = [
     "Faults",
     "Job",
     "JobPlan",
+    "ListingRules",
     "Repository",
     "Run",
     "Simulator",
