@@ -1,0 +1,285 @@
+"""Retention: delete what is past its time without keeping writers and readers waiting.
+
+Small batches, each its own transaction, oldest rows first, as many rows as lately took a twentieth
+of a second. Rows that a load holds are left for the next time, and the condition is asked again
+when the row is deleted, so a row that has just been brought up to date stays.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta, timezone
+from typing import TYPE_CHECKING, Any, Final
+
+import psycopg
+from psycopg import sql
+
+from target_telemetry_postgres.errors import RetentionError
+from target_telemetry_postgres.explain import explain, is_transient
+from target_telemetry_postgres.policies import (
+    STORED_AT,
+    Cutoff,
+    Policy,
+    check_policies,
+    cutoffs,
+    parse_policies,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from target_telemetry_postgres.database import Database
+
+__all__ = [
+    "Cutoff",
+    "Policy",
+    "PruneResult",
+    "check_policies",
+    "cutoffs",
+    "parse_policies",
+    "prune",
+]
+
+Connection = psycopg.Connection[tuple[Any, ...]]
+
+#: Long enough to be worth a transaction, short enough that nobody notices a wait.
+BATCH_SECONDS: Final = 0.05
+FIRST_BATCH: Final = 1_000
+SMALLEST_BATCH: Final = 50
+LARGEST_BATCH: Final = 20_000
+LARGEST_CLOCK_DIFFERENCE: Final = timedelta(days=1)
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class PruneResult:
+    """What was deleted from a table, or would be.
+
+    `oldest` and `newest` are times of the rows that go. `complete` is false when time ran out,
+    rows were held by others, or another run prunes.
+    """
+
+    table: str
+    column: str
+    cutoff: datetime
+    rows: int = 0
+    oldest: datetime | None = None
+    newest: datetime | None = None
+    complete: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """One policy, made concrete."""
+
+    policy: Policy
+    schema: str
+    cutoff: datetime
+    has_stored_at: bool
+
+    @property
+    def table(self) -> sql.Identifier:
+        """The table's name."""
+        return sql.Identifier(self.schema, self.policy.table)
+
+    @property
+    def column(self) -> sql.Identifier:
+        """The column that decides."""
+        return sql.Identifier(self.policy.column)
+
+    def conditions(self) -> Iterator[tuple[sql.Composable, sql.Composable]]:
+        """What a row past its time looks like, and the order to delete in; each fits an index.
+
+        A row whose own time is missing, or lies in the future, goes by when it was stored.
+        """
+        cutoff = sql.Literal(self.cutoff)
+        yield sql.SQL("{} < {}").format(self.column, cutoff), self.column
+        if self.has_stored_at and self.policy.column != STORED_AT:
+            order = sql.Identifier(STORED_AT)
+            stored = sql.SQL("{} < {}").format(order, cutoff)
+            yield sql.SQL("{} IS NULL AND {}").format(self.column, stored), order
+            future = sql.SQL("{} > now() + interval '1 day' AND {}").format(self.column, stored)
+            yield future, order
+
+
+def prune(
+    database: Database,
+    policies: Iterable[Policy],
+    *,
+    dry_run: bool = False,
+    max_seconds: float = 600,
+) -> list[PruneResult]:
+    """Delete, or with `dry_run` count, what the policies let go; on a connection of its own.
+
+    Raises:
+        RetentionError: When the clocks of Postgres and of this machine disagree.
+        DatabaseError: When Postgres refuses.
+    """
+    deadline = time.monotonic() + max_seconds
+    results = []
+    try:
+        with database.connect(autocommit=True, purpose="prune") as conn:
+            targets = _targets(conn, database.schema, policies)
+            for target in targets:
+                if dry_run:
+                    results.append(_count(conn, target))
+                    continue
+                result = _prune_table(conn, target, deadline)
+                _remember(conn, target, result)
+                results.append(result)
+    except psycopg.Error as error:
+        raise explain(error, database) from error
+    return results
+
+
+def _targets(conn: Connection, schema: str, policies: Iterable[Policy]) -> list[Target]:
+    policies = list(policies)
+    row = conn.execute("SELECT now()").fetchone()
+    there, here = (row[0] if row else None), datetime.now(timezone.utc)
+    if there is None or abs(there - here) > LARGEST_CLOCK_DIFFERENCE:
+        raise RetentionError(
+            f"Nothing was pruned: Postgres says it is {there:%Y-%m-%d %H:%M} UTC and this machine "
+            f"says {here:%Y-%m-%d %H:%M}; set the wrong clock right."
+        )
+    instants = cutoffs(conn, policies)
+    stored = {
+        name
+        for (name,) in conn.execute(
+            "SELECT table_name FROM information_schema.columns"
+            " WHERE table_schema = %s AND column_name = %s",
+            [schema, STORED_AT],
+        )
+    }
+    return [Target(p, schema, instants[p.table].instant, p.table in stored) for p in policies]
+
+
+def _count(conn: Connection, target: Target) -> PruneResult:
+    where = sql.SQL(" OR ").join(
+        sql.SQL("({})").format(condition) for condition, _ in target.conditions()
+    )
+    row = conn.execute(
+        sql.SQL("SELECT count(*), min({column}), max({column}) FROM {table} WHERE {where}").format(
+            column=target.column, table=target.table, where=where
+        )
+    ).fetchone()
+    rows, oldest, newest = row or (0, None, None)
+    return replace(_nothing(target), rows=rows, oldest=_instant(oldest), newest=_instant(newest))
+
+
+def _prune_table(conn: Connection, target: Target, deadline: float) -> PruneResult:
+    result = _nothing(target)
+    size = FIRST_BATCH
+    for condition, order in target.conditions():
+        while True:
+            if time.monotonic() > deadline:
+                return replace(result, complete=False)
+            started = time.monotonic()
+            try:
+                batch = _delete_batch(conn, target, condition, order, size)
+            except psycopg.Error as error:
+                if not is_transient(error) or conn.broken:
+                    raise
+                log.info("Pruning %s waits for the next run: %s", target.policy.table, error)
+                return replace(result, complete=False)
+            if batch is None:
+                log.info("Another run is pruning; it will do the rest.")
+                return replace(result, complete=False)
+            result = _sum(result, batch)
+            if batch.rows == 0:
+                break
+            # Stopping at a short batch would end the loop whenever a load holds a row.
+            size = next_size(size, time.monotonic() - started)
+    return result
+
+
+def _delete_batch(
+    conn: Connection,
+    target: Target,
+    condition: sql.Composable,
+    order: sql.Composable,
+    size: int,
+) -> PruneResult | None:
+    """Delete up to `size` rows; None when another run holds the lock."""
+    with conn.transaction():
+        conn.execute("SET LOCAL lock_timeout = '2s'")
+        mine = conn.execute(
+            "SELECT pg_try_advisory_xact_lock(hashtextextended(%s, 0))",
+            [f"telemetry prune of {target.schema}"],
+        ).fetchone()
+        if mine != (True,):
+            return None
+        row = conn.execute(
+            sql.SQL(
+                "WITH gone AS ("
+                " DELETE FROM {table} WHERE ctid = ANY (ARRAY("
+                "  SELECT ctid FROM {table} WHERE {condition} ORDER BY {order} LIMIT {size}"
+                "  FOR UPDATE SKIP LOCKED)) AND {condition} RETURNING {column} AS at)"
+                " SELECT count(*), min(at), max(at) FROM gone"
+            ).format(
+                table=target.table,
+                condition=condition,
+                order=order,
+                size=sql.Literal(size),
+                column=target.column,
+            )
+        ).fetchone()
+    rows, oldest, newest = row or (0, None, None)
+    return replace(_nothing(target), rows=rows, oldest=_instant(oldest), newest=_instant(newest))
+
+
+def next_size(size: int, seconds: float) -> int:
+    """As many rows as would have taken `BATCH_SECONDS`, growing no faster than twofold."""
+    fitting = int(size * BATCH_SECONDS / max(seconds, 0.001))
+    return max(SMALLEST_BATCH, min(fitting, size * 2, LARGEST_BATCH))
+
+
+def _remember(conn: Connection, target: Target, result: PruneResult) -> None:
+    """Keep what was done where `pipeline_health` shows it; not in a schema made without us."""
+    table = sql.Identifier(target.schema, "retention_policies")
+    known = conn.execute("SELECT to_regclass(%s)", [table.as_string(conn)]).fetchone()
+    if known in (None, (None,)):
+        return
+    conn.execute(
+        sql.SQL(
+            "INSERT INTO {table} AS kept (table_name, column_name, keep, cutoff, pruned_at,"
+            " rows_pruned, is_complete, oldest_left)"
+            " VALUES (%s, %s, %s::interval, %s, now(), %s, %s, (SELECT min({column}) FROM {rows}))"
+            " ON CONFLICT (table_name) DO UPDATE SET column_name = excluded.column_name,"
+            " keep = excluded.keep, cutoff = excluded.cutoff, pruned_at = excluded.pruned_at,"
+            " rows_pruned = excluded.rows_pruned, is_complete = excluded.is_complete,"
+            " oldest_left = excluded.oldest_left"
+        ).format(table=table, column=target.column, rows=target.table),
+        [
+            target.policy.table,
+            target.policy.column,
+            target.policy.keep,
+            target.cutoff,
+            result.rows,
+            result.complete,
+        ],
+    )
+
+
+def _nothing(target: Target) -> PruneResult:
+    return PruneResult(target.policy.table, target.policy.column, target.cutoff)
+
+
+def _sum(one: PruneResult, other: PruneResult) -> PruneResult:
+    oldest = [at for at in (one.oldest, other.oldest) if at is not None]
+    newest = [at for at in (one.newest, other.newest) if at is not None]
+    return replace(
+        one,
+        rows=one.rows + other.rows,
+        oldest=min(oldest, default=None),
+        newest=max(newest, default=None),
+    )
+
+
+def _instant(value: Any) -> datetime | None:
+    """A time of any of the three types, as an instant; a naive one and a day are UTC."""
+    if value is None or isinstance(value, datetime):
+        return value if value is None or value.tzinfo else value.replace(tzinfo=timezone.utc)
+    return datetime(value.year, value.month, value.day, tzinfo=timezone.utc)
