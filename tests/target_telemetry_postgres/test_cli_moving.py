@@ -26,10 +26,10 @@ NASTY = 'comma, "quote" \\N \\. \\\\ tab\t line\nbreak \x01\x02 ünï ✓'
 
 
 @pytest.fixture
-def other_url(postgres_server: PostgresServer) -> Iterator[str]:
+def other(postgres_server: PostgresServer) -> Iterator[Database]:
     """A second, empty database: the server that somebody moves to."""
     name = postgres_server.make_database()
-    yield url_of(postgres_server.conninfo_for(name))
+    yield postgres_server.database(name)
     postgres_server.drop_database(name)
 
 
@@ -130,11 +130,10 @@ def test_an_export_to_a_file_appears_whole_and_packed(
 def test_everything_moves_to_another_server_once(
     kind: str,
     database: Database,
-    database_url: str,
-    other_url: str,
+    other: Database,
     tmp_path: Path,
-    postgres_server: PostgresServer,
 ) -> None:
+    database_url, other_url = url_of(database.conninfo), url_of(other.conninfo)
     fill(database)
     with database.connect() as connection:
         connection.execute(
@@ -142,7 +141,8 @@ def test_everything_moves_to_another_server_once(
             "n numeric(20,5)[], at timestamptz not null, d date)"
         )
         connection.execute(
-            "insert into telemetry.\"Of Another Tap\" values ('a', '{1.5,NULL}', now(), '2026-01-01')"
+            'insert into telemetry."Of Another Tap" '
+            "values ('a', '{1.5,NULL}', now(), '2026-01-01')"
         )
         connection.execute("create table telemetry.keyless (a int, b text)")
         connection.execute("insert into telemetry.keyless values (1, 'x'), (1, 'x'), (2, null)")
@@ -153,8 +153,6 @@ def test_everything_moves_to_another_server_once(
     assert out.code == 0, out.err
     first = telemetry("--url", other_url, "import", str(folder))
     assert first.code == 0, first.err
-    dbname = other_url.split("/")[3].split("?", maxsplit=1)[0]
-    other = postgres_server.database(dbname)
     columns = {
         "workflow_runs": "github_run_id, run_attempt, display_title, pull_request_numbers, "
         "started_at, duration_seconds, created_at",

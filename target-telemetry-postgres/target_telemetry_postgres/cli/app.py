@@ -12,7 +12,7 @@ import click
 from click.shell_completion import CompletionItem
 
 from target_telemetry_postgres.cli.session import Session
-from target_telemetry_postgres.errors import TelemetryError
+from target_telemetry_postgres.errors import TelemetryError, debugging
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -137,28 +137,14 @@ def _say(sentence: str) -> None:
 
 
 def _wants_traceback(args: Sequence[str]) -> bool:
-    if os.environ.get("TELEMETRY_DEBUG", "") not in {"", "0"}:
-        return True
     text = " ".join(args).lower()
-    return "--log-level debug" in text or "--log-level=debug" in text
+    return debugging() or "--log-level debug" in text or "--log-level=debug" in text
 
 
 def run(args: Sequence[str]) -> int:
     """Run the command line and return its exit code: 0 done, 1 failed with a sentence."""
     try:
         code = cli.main(args=list(args), prog_name=PROGRAM, standalone_mode=False)
-    except click.UsageError as error:
-        path = error.ctx.command_path if error.ctx else PROGRAM
-        _say(f"{error.format_message()} `{path} --help` shows what is possible.")
-        return 1
-    except click.ClickException as error:
-        _say(error.format_message())
-        return 1
-    except TelemetryError as error:
-        if _wants_traceback(args):
-            traceback.print_exc()
-        _say(str(error))
-        return 1
     except (click.Abort, KeyboardInterrupt):
         _say("Interrupted.")
         return 130
@@ -166,7 +152,29 @@ def run(args: Sequence[str]) -> int:
         # The reader (`| head`) has what it wanted; Python would complain once more at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
+    except Exception as error:  # noqa: BLE001 - the last word is a sentence, whatever happened
+        if _wants_traceback(args):
+            traceback.print_exc()
+        _say(_sentence(error))
+        return 1
     return code if isinstance(code, int) else 0
+
+
+def _sentence(error: Exception) -> str:
+    if isinstance(error, click.UsageError):
+        path = error.ctx.command_path if error.ctx else PROGRAM
+        return f"{error.format_message()} `{path} --help` shows what is possible."
+    if isinstance(error, click.ClickException):
+        return error.format_message()
+    if isinstance(error, TelemetryError):
+        return str(error)
+    if isinstance(error, OSError):
+        place = f"{error.filename}: " if error.filename else ""
+        return f"{place}{error.strerror or error}."
+    return (
+        f"This is a mistake in the program: {type(error).__name__}: {error}. "
+        "TELEMETRY_DEBUG=1 shows where."
+    )
 
 
 def main() -> None:

@@ -41,7 +41,7 @@ Example:
     "--keep-existing", is_flag=True, help="Leave rows that are there already as they are."
 )
 @pass_session
-def command(session: Session, path: Path, table: str | None, keep_existing: bool) -> None:
+def command(session: Session, *, path: Path, table: str | None, keep_existing: bool) -> None:
     """Bring exported tables into this database."""
     from target_telemetry_postgres.cli.loading import load
     from target_telemetry_postgres.migrate import ensure_schema

@@ -33,7 +33,7 @@ Example:
 )
 @output.json_option
 @pass_session
-def command(session: Session, dry_run: bool, tables: tuple[str, ...], as_json: bool) -> None:
+def command(session: Session, *, dry_run: bool, tables: tuple[str, ...], as_json: bool) -> None:
     """Delete the rows that are past their retention."""
     from target_telemetry_postgres import retention
 
@@ -48,7 +48,12 @@ def command(session: Session, dry_run: bool, tables: tuple[str, ...], as_json: b
     with session.database() as database:
         with database.connect(purpose="prune") as connection:
             chosen = retention.check_policies(connection, database.schema, chosen)
-        results = retention.prune(database, chosen, dry_run=dry_run)
+        results = retention.prune(
+            database,
+            chosen,
+            dry_run=dry_run,
+            max_seconds=float(session.config["prune_max_seconds"]),
+        )
     if as_json:
         output.print_json(
             {
@@ -60,6 +65,7 @@ def command(session: Session, dry_run: bool, tables: tuple[str, ...], as_json: b
                         "cutoff": result.cutoff,
                         "rows": result.rows,
                         "oldest": result.oldest,
+                        "complete": result.complete,
                     }
                     for result in results
                 ],
@@ -81,3 +87,9 @@ def command(session: Session, dry_run: bool, tables: tuple[str, ...], as_json: b
     )
     total = output.count(sum(result.rows for result in results), "row")
     click.echo(f"{total} would go." if dry_run else f"{total} deleted.")
+    waiting = [result.table for result in results if not result.complete]
+    if waiting:
+        click.echo(
+            f"{', '.join(waiting)} is not done: time ran out, or another run holds rows. The next "
+            "prune goes on."
+        )

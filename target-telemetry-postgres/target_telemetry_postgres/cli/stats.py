@@ -43,7 +43,7 @@ Example:
 @output.json_option
 @output.markdown_option
 @pass_session
-def command(session: Session, as_json: bool) -> None:
+def command(session: Session, *, as_json: bool) -> None:
     """Count every table: rows, first and last times, success rate, cost."""
     with session.reading() as reader:
         tables = collect(reader)

@@ -21,6 +21,8 @@ from target_telemetry_postgres.cli.spans import span_option
 if TYPE_CHECKING:
     from datetime import timedelta
 
+    from psycopg import sql
+
     from target_telemetry_postgres.database import Database
 
 _STREAMS = (
@@ -64,7 +66,7 @@ Example:
 )
 @pass_session
 def command(
-    session: Session, as_json: bool, max_lag: timedelta | None, streams: tuple[str, ...]
+    session: Session, *, as_json: bool, max_lag: timedelta | None, streams: tuple[str, ...]
 ) -> None:
     """Show when each stream last loaded, how far behind it is, and what failed."""
     with session.database() as database:
@@ -95,7 +97,7 @@ def collect(session: Session, database: Database, streams: tuple[str, ...]) -> d
         "schema": database.schema,
         "streams": [row for row in health if not streams or row["stream"] in streams],
         "latest": {row["table"]: row["latest"] for row in latest},
-        "retention": next_prunes(session, database) if not missing else [],
+        "retention": next_prunes(session, database, columns) if not missing else [],
         "pending_migrations": missing,
         "bookmarks": bookmarks,
     }
@@ -129,19 +131,23 @@ def _singer_state(stored: Any) -> Any:
     return stored.get("singer_state", stored) if isinstance(stored, dict) else stored
 
 
-def next_prunes(session: Session, database: Database) -> list[Row]:
+def next_prunes(
+    session: Session, database: Database, columns: dict[str, dict[str, str]]
+) -> list[Row]:
     """What each retention policy would delete now, and when its next row falls due."""
-    from target_telemetry_postgres.retention import (
-        parse_policies,
-        prune,
-    )
+    from target_telemetry_postgres.retention import check_policies, parse_policies, prune
 
-    policies = parse_policies(session.config)
-    keeps = {(policy.table, policy.column): policy.keep for policy in policies}
-    found = []
+    policies = [
+        policy
+        for policy in parse_policies(session.config)
+        if policy.column in columns.get(policy.table, {})
+    ]
     with database.connect(purpose="read") as connection:
+        policies = check_policies(connection, database.schema, policies)
+        keeps = {policy.table: policy.keep for policy in policies}
+        found = []
         for result in prune(database, policies, dry_run=True):
-            keep = keeps[result.table, result.column]
+            keep = keeps[result.table]
             due = connection.execute(
                 _next_due(database.schema, result.table, result.column),
                 {"keep": keep, "cutoff": result.cutoff},
@@ -158,7 +164,7 @@ def next_prunes(session: Session, database: Database) -> list[Row]:
     return found
 
 
-def _next_due(schema: str, table: str, column: str) -> Any:
+def _next_due(schema: str, table: str, column: str) -> sql.Composed:
     from psycopg import sql
 
     return sql.SQL(

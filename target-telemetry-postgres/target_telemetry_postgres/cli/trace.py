@@ -76,7 +76,7 @@ Example:
 @click.option("--repository", metavar="OWNER/NAME", help="Only in this repository.")
 @output.json_option
 @pass_session
-def command(session: Session, reference: str, repository: str | None, as_json: bool) -> None:
+def command(session: Session, *, reference: str, repository: str | None, as_json: bool) -> None:
     """Show every run, attempt and job of a pull request, branch or commit in order."""
     wanted = parse_reference(reference, repository)
     with session.reading() as reader:
@@ -148,5 +148,5 @@ def _line(row: Row, what: str, begin: datetime | None, commit: str) -> list[str]
 
 def _title(runs: list[dict[str, Any]]) -> str:
     jobs = sum(len(run["jobs"]) for run in runs)
-    where = ", ".join(sorted({run["repository"] for run in runs}))
+    where = ", ".join(sorted({run["repository"] or "?" for run in runs}))
     return f"{where}: {output.count(len(runs), 'run')}, {output.count(jobs, 'job')}"

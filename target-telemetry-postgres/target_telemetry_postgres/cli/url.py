@@ -27,14 +27,17 @@ Example:
     "meltano of this database, which is made if missing. The password is part of it.",
 )
 @pass_session
-def command(session: Session, hold: bool, meltano: bool) -> None:
+def command(session: Session, *, hold: bool, meltano: bool) -> None:
     """Print the URL of the database, without its password."""
     from target_telemetry_postgres.cli.connecting import (
         meltano_uri,
         public_url,
     )
 
+    stop = {signal.SIGINT, signal.SIGTERM}
     with session.database() as database:
+        if hold:
+            signal.pthread_sigmask(signal.SIG_BLOCK, stop)
         if meltano:
             with database.connect(autocommit=True, purpose="url") as connection:
                 connection.execute("create schema if not exists meltano")
@@ -43,4 +46,4 @@ def command(session: Session, hold: bool, meltano: bool) -> None:
             click.echo(public_url(database.conninfo))
         if hold and database.embedded:
             click.echo("The embedded server stays up until Ctrl-C.", err=True)
-            signal.sigwait({signal.SIGINT, signal.SIGTERM})
+            signal.sigwait(stop)
