@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date, datetime, timezone
-from decimal import Decimal
 from fractions import Fraction
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
@@ -14,6 +12,9 @@ from tap_llm_csv.convert import MONEY_PLACES
 from tap_llm_csv.rates import CompiledRate, Factors, Period, Rate
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from decimal import Decimal
+
     from genai_prices.types import PriceCalculation
 
 _LONG_AGO = date(2000, 1, 1)
@@ -37,7 +38,7 @@ class BookRate:
         """See `Rate`."""
         return self.price(at, given, made)
 
-    def price(
+    def price(  # noqa: PLR0917 - as in Rate
         self,
         at: str,
         given: int | None,
@@ -76,7 +77,7 @@ def find(model: str, provider: str | None) -> Rate | None:
     return rate if rate is not None else BookRate(entry, entry.provider.id, book_version())
 
 
-def ask(
+def ask(  # noqa: PLR0917 - as in Rate
     entry: PriceCalculation,
     at: datetime,
     given: int,

@@ -139,8 +139,8 @@ def _override(model: str, setting: Any) -> CompiledRate:
 def _period(model: str, entry: Any) -> Period:
     if not isinstance(entry, Mapping) or not {"input", "output"} <= entry.keys() <= _PRICE_NAMES:
         raise PriceSettingError(
-            f"price_overrides: {model} needs input and output in USD per million tokens, and may have "
-            "cache_read, cache_write, cache_write_1h, reasoning and from (a date)"
+            f"price_overrides: {model} needs input and output in USD per million tokens, and may "
+            "have cache_read, cache_write, cache_write_1h, reasoning and from (a date)"
         )
     price = {name: _price(model, name, value) for name, value in entry.items() if name != "from"}
     write = price.get("cache_write", price["input"])
@@ -170,7 +170,7 @@ def _price(model: str, name: str, value: Any) -> Fraction:
         price = Decimal("NaN")
     if isinstance(value, bool) or not price.is_finite() or price < 0:
         raise PriceSettingError(
-            f"price_overrides: {name} of {model} is {value!r}, not a price in USD per million tokens"
+            f"price_overrides: {name} of {model} is {value!r}, not USD per million tokens"
         )
     return Fraction(price) / _PER_MILLION
 

@@ -8,18 +8,19 @@ the book on sample calls.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from decimal import ROUND_HALF_EVEN, Context, Decimal
-from fractions import Fraction
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from tap_llm_csv.convert import MONEY_LIMIT, MONEY_PLACES, RowReject
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Sequence
+    from fractions import Fraction
 
 _PLACES = 12
 _MOST_PLACES = 40
 _EXACT = Context(prec=80, rounding=ROUND_HALF_EVEN)
-_NOTHING_MORE = ""
 
 
 class Rate(Protocol):
@@ -36,7 +37,7 @@ class Rate(Protocol):
         """The cost of a call of which only input and output are known."""
         ...
 
-    def price(
+    def price(  # noqa: PLR0917 - generated code calls it by place
         self,
         at: str,
         given: int | None,
@@ -49,7 +50,7 @@ class Rate(Protocol):
         """The cost of one call."""
         ...
 
-    def price_bucket(
+    def price_bucket(  # noqa: PLR0917 - generated code calls it by place
         self,
         at: str,
         given: int | None,
@@ -108,7 +109,7 @@ class CompiledRate:
             (
                 period.start,
                 [
-                    (over, *(int(value * scale) for value in factors.all()))
+                    (over, tuple(int(value * scale) for value in factors.all()))
                     for over, factors in reversed(period.tiers)
                 ],
             )
@@ -116,10 +117,11 @@ class CompiledRate:
         ]
         self.tiered = any(len(period.tiers) > 1 for period in periods)
         if len(periods) == 1 and not self.tiered and not periods[0].start:
-            self.plain = self._one_price()  # type: ignore[method-assign]  # same call, no lookup
+            # The same call, for the common case of one price: an attribute that hides the method.
+            vars(self)["plain"] = self._one_price()
 
     def _one_price(self) -> Callable[[str, int | None, int | None], Decimal | None]:
-        _, call, per_given, per_made, *_ = self._periods[0][1][0]
+        call, per_given, per_made, *_ = self._periods[0][1][0][1]
         unit, limit = self._unit, self._limit
         if self._rounds or call:
             return self.price
@@ -138,7 +140,7 @@ class CompiledRate:
         """See `Rate`."""
         return self.price(at, given, made)
 
-    def price(
+    def price(  # noqa: PLR0917 - generated code calls it by place
         self,
         at: str,
         given: int | None,
@@ -153,7 +155,7 @@ class CompiledRate:
             at, given, made, read or 0, write or 0, write_1h or 0, reasoning or 0, given
         )
 
-    def price_bucket(
+    def price_bucket(  # noqa: PLR0917 - generated code calls it by place
         self,
         at: str,
         given: int | None,
@@ -171,7 +173,7 @@ class CompiledRate:
             at, given, made, read or 0, write or 0, write_1h or 0, reasoning or 0, size or 0
         )
 
-    def _cost(
+    def _cost(  # noqa: PLR0911, PLR0917 - as above; each return is a reason why not
         self,
         at: str,
         given: int | None,
@@ -184,23 +186,13 @@ class CompiledRate:
     ) -> Decimal | None:
         if given is None or made is None or size is None:
             return None
-        for start, tiers in self._periods:
-            if at >= start:
-                break
-        else:
+        tiers = next((tiers for start, tiers in self._periods if at >= start), None)
+        if tiers is None:
             return None
-        for (
-            over,
-            call,
-            per_given,
-            per_made,
-            per_read,
-            per_write,
-            per_write_1h,
-            per_reasoning,
-        ) in tiers:
-            if size > over:
-                break
+        factors = next((factors for over, factors in tiers if size > over), None)
+        if factors is None:
+            return None
+        call, per_given, per_made, per_read, per_write, per_write_1h, per_reasoning = factors
         units = call + given * per_given + made * per_made
         if read or write:
             if read + write > given or write_1h > write:

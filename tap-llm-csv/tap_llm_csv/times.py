@@ -26,6 +26,7 @@ _DAY_OR_MONTH_FIRST = re.compile(r"[0-9]{1,2}[/.-][0-9]{1,2}[/.-][0-9]{2,4}.*")
 # From September 2001 in seconds, so that 20260223 is not taken for a day in 1970.
 _EPOCH_UNITS = ((10**9, 10**11, 1), (10**11, 10**14, 10**3), (10**14, 10**17, 10**6))
 _HOURS_KEPT = 20_000
+_HOUR_TEXT = len("2026-09-01T12")
 
 
 class Instants:
@@ -53,7 +54,7 @@ class Instants:
             return None
         text = moment.isoformat()
         hour = cell[:13]
-        if self.clock and len(hour) == 13 and hour[10] in "T " and text[19:] == "+00:00":
+        if self.clock and len(hour) == _HOUR_TEXT and hour[10] in "T " and text[19:] == "+00:00":
             self._remember(hour)
         return text
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from tap_llm_csv.dialects import (
     anthropic,
@@ -16,11 +16,15 @@ from tap_llm_csv.dialects import (
     litellm,
     openai,
     openrouter,
+    telemetry_export,
 )
 from tap_llm_csv.dialects.model import Dialect, HeaderError, PlanOptions, RowReject, plain_name
 from tap_llm_csv.dialects.plan import RowPlan, compile_plan
-from tap_llm_csv.schemas import SCHEMAS
 from tap_llm_csv.pricing import Pricer, pricer_for
+from tap_llm_csv.schemas import SCHEMAS
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 __all__ = [
     "DIALECTS", "SCHEMAS", "Dialect", "HeaderError", "PlanOptions", "RowPlan", "RowReject",
@@ -44,6 +48,7 @@ DIALECTS: dict[str, Dialect] = {
         copilot.REQUESTS,
         copilot.DAYS,
         coverage.DIALECT,
+        telemetry_export.DIALECT,
     )
 }
 
@@ -55,9 +60,8 @@ def plan_for(header: Sequence[str], options: PlanOptions, pricer: Pricer | None 
         HeaderError: The header fits no dialect, or lacks a column that its dialect needs.
     """
     dialect = _dialect_of(header, options)
-    cells, extras = headers.places(header, dialect)
     pricer = pricer or pricer_for(options.model_aliases, options.price_overrides)
-    return compile_plan(dialect, header, cells, extras, options, pricer)
+    return compile_plan(dialect, header, options, pricer)
 
 
 def plan_for_object(

@@ -15,13 +15,13 @@ _PHASE = re.compile(r"\bphase[\s:#_-]*([0-9]+(?:\.[0-9]+)*[a-z]?)\b", re.IGNOREC
 
 def phase_in(notes: str | None, given: str | None) -> str | None:
     """`Phase 5 CI setup` → `5`; a phase column, where there is one, wins."""
-    if given is not None or notes is None or "hase" not in notes.lower():
+    if given is not None or notes is None or not ("hase" in notes or "HASE" in notes):
         return given
     found = _PHASE.search(notes)
     return found[1] if found else None
 
 
-def why_it_failed(success: bool | None, notes: str | None, given: str | None) -> str | None:  # noqa: FBT001 - a cell
+def why_it_failed(success: bool | None, notes: str | None, given: str | None) -> str | None:
     """The notes of a failed task say why it failed."""
     return given if given is not None or success is not False else notes
 

@@ -8,12 +8,12 @@ from tap_llm_csv.dialects.buckets import end_of_day
 from tap_llm_csv.dialects.model import Column, Derived, Dialect
 
 
-def cost_of(beyond_quota: bool | None) -> Decimal | None:  # noqa: FBT001 - a cell
+def cost_of(beyond_quota: bool | None) -> Decimal | None:
     """Within the quota the plan pays; beyond it the report does not say what it cost."""
     return Decimal(0) if beyond_quota is False else None
 
 
-def cost_source_of(beyond_quota: bool | None) -> str | None:  # noqa: FBT001 - a cell
+def cost_source_of(beyond_quota: bool | None) -> str | None:
     """`covered` within the quota."""
     return {False: "covered", True: "unpriced", None: None}[beyond_quota]
 

@@ -1,7 +1,7 @@
 """Cursor's usage exports: events of a person, a team or cloud agents, and the sums per model.
 
-The four token columns are disjoint: their sum is `Total Tokens` in every real row seen (the tempting
-reading, `w/ Cache Write` minus `w/o Cache Write`, fits few of them).
+The four token columns are disjoint: their sum is `Total Tokens` in every real row seen (the
+tempting reading, `w/ Cache Write` minus `w/o Cache Write`, fits few of them).
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from tap_llm_csv.dialects.model import Column, Derived, Dialect
 
 _COVERED = frozenset({"included", "free"})
 _NO_CHARGE = ("errored", "aborted")
-_NULLS = frozenset({"-", "–", "—"})
+_NULLS = frozenset({"-"})
 
 _TOKENS = (
     Column("cache_write_tokens", ("input (w/ cache write)",), "integer", required=True),
@@ -104,6 +104,6 @@ SUMMARY = Dialect(
     nulls=_NULLS,
     thousands=",",
     input_excludes_cache=True,
-    hint="Cursor's sums per model carry no dates: export usage events instead, or give bucket_start "
-    "and bucket_end as constants",
+    hint="Cursor's sums per model carry no dates: export usage events instead, or give "
+    "bucket_start and bucket_end as constants",
 )

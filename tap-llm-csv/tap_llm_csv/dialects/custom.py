@@ -3,21 +3,26 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
-from typing import cast
+import json
+from typing import TYPE_CHECKING, Any, cast
 
+from tap_llm_csv import convert
 from tap_llm_csv.dialects import base
 from tap_llm_csv.dialects.model import (
     Column,
-    Derived,
     Dialect,
     HeaderError,
     Key,
     Kind,
     PlanOptions,
+    RowReject,
     plain_name,
 )
 from tap_llm_csv.schemas import SCHEMAS, TIME_COLUMNS, column_kind
+from tap_llm_csv.times import Instants
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
 
 _SET_BY_THE_TAP = frozenset({"source", "source_file", "source_line", "price_version"})
 _FREE_TEXT = frozenset({"notes", "error_message"})
@@ -89,3 +94,28 @@ def _column(stream: str, target: str, header: str) -> Column:
     return Column(
         target, (plain_name(header),), cell, required=True, filled=target == TIME_COLUMNS[stream]
     )
+
+
+def constant(stream: str, target: str, value: Any) -> Any:
+    """A constant of the settings as the type of its column."""
+    column, _, inside = target.partition(".")
+    kind = column_kind(stream, column)
+    if kind in {None, "uuid"} or column in _SET_BY_THE_TAP or (inside and kind != "object"):
+        raise HeaderError(
+            "unknown_header", f"constants names {target}, which no setting can fill in {stream}"
+        )
+    cell = value if isinstance(value, str) else json.dumps(value)
+    try:
+        return _READERS["text" if inside else str(kind)](cell, target)
+    except RowReject as reject:
+        raise HeaderError("unknown_header", f"constants: {reject.message}") from None
+
+
+_READERS: dict[str, Callable[[str, str], Any]] = {
+    "text": convert.text,
+    "integer": convert.integer,
+    "number": convert.money,
+    "boolean": convert.boolean,
+    "object": convert.json_value,
+    "time": Instants().text,
+}

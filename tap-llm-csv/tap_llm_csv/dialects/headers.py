@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from tap_llm_csv.dialects.model import Dialect, HeaderError, plain_name
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
 
 _SHOWN = 12
 
@@ -29,8 +33,22 @@ def choose(names: Sequence[str], dialects: Sequence[Dialect]) -> Dialect:
     return chosen[0]
 
 
-def places(header: Sequence[str], dialect: Dialect) -> tuple[dict[str, int], dict[str, int]]:
-    """Where each column that the dialect reads is, and where those are that it does not know."""
+@dataclass(frozen=True)
+class Layout:
+    """Where things are in a row.
+
+    Attributes:
+        cells: The names that the dialect reads, in plain form → their places.
+        extras: The names it does not know, as written → their places.
+    """
+
+    cells: Mapping[str, int]
+    extras: Mapping[str, int]
+    width: int
+
+
+def layout_of(header: Sequence[str], dialect: Dialect) -> Layout:
+    """Find the dialect's columns in a header, and what else it has."""
     known = {name for column in dialect.columns for name in column.headers}
     cells: dict[str, int] = {}
     extras: dict[str, int] = {}
@@ -50,7 +68,7 @@ def places(header: Sequence[str], dialect: Dialect) -> tuple[dict[str, int], dic
                 f"the header has no {' or '.join(headers)}, which the {dialect.name} dialect needs"
                 + (f" ({dialect.hint})" if dialect.hint else ""),
             )
-    return cells, extras
+    return Layout(cells, extras, len(header))
 
 
 def _unknown(names: Sequence[str], dialects: Sequence[Dialect]) -> HeaderError:

@@ -6,11 +6,13 @@ are calls; spans, events and tools are steps around them. Inputs and outputs nev
 
 from __future__ import annotations
 
-from decimal import Decimal
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from tap_llm_csv.convert import BIGINT_MAX, RowReject
 from tap_llm_csv.dialects.model import Column, Derived, Dialect
+
+if TYPE_CHECKING:
+    from decimal import Decimal
 
 _CALLS = frozenset({"GENERATION", "EMBEDDING"})
 

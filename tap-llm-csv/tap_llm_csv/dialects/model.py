@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from tap_llm_csv.convert import RowReject
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
 
 __all__ = ["Column", "Derived", "Dialect", "HeaderError", "PlanOptions", "RowReject", "plain_name"]
 
 Kind = Literal[
-    "text", "free_text", "integer", "number", "milliseconds", "seconds", "money", "boolean", "time", "time_utc", "json"
+    "text", "free_text", "integer", "number", "milliseconds", "seconds", "money", "boolean", "time",
+    "time_utc", "json",
 ]  # fmt: skip
-Key = Literal["identity", "id", "grain"]
-Pricing = Literal["estimate", "provided", "recalculate", "off"]
+Key = Literal["identity", "id", "grain", "given"]
 
 
 class HeaderError(Exception):
@@ -86,6 +88,7 @@ class Dialect:
         appended: A writer adds lines to the file; otherwise it is an export, read as a whole.
         never_quotes: The writer puts its last column down as it is.
         repeats: Rows of equal identity are as many calls, not one told twice.
+        keeps_cost: Money stays as the file has it.
         hint: What to say to someone whose file almost fits.
     """
 
@@ -105,6 +108,7 @@ class Dialect:
     appended: bool = False
     never_quotes: bool = False
     repeats: bool = True
+    keeps_cost: bool = False
     hint: str = ""
 
     def required_headers(self) -> list[tuple[str, ...]]:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from decimal import Decimal
+from typing import TYPE_CHECKING
 
 from tap_llm_csv.convert import RowReject
 from tap_llm_csv.dialects.model import Column, Derived, Dialect
+
+if TYPE_CHECKING:
+    from decimal import Decimal
 
 _USUAL_TIERS = frozenset({"default", "standard", "auto"})
 
@@ -34,7 +37,7 @@ def used(requests: int | None, model: str | None) -> int | None:
 
 
 def on_special_terms(
-    batch: bool | None,  # noqa: FBT001 - a cell
+    batch: bool | None,
     tier: str | None,
     *media: int | None,
 ) -> bool:

@@ -6,7 +6,7 @@ from tap_llm_csv.dialects.buckets import end_of_day
 from tap_llm_csv.dialects.model import Column, Derived, Dialect
 
 
-def succeeded(cancelled: bool | None, finish: str | None) -> bool | None:  # noqa: FBT001 - a cell
+def succeeded(cancelled: bool | None, finish: str | None) -> bool | None:
     """Neither cancelled nor ended in an error; None where neither is said."""
     if cancelled is None and finish is None:
         return None
