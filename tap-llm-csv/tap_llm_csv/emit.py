@@ -1,0 +1,75 @@
+"""Singer messages out: buffered, and for plain records without the SDK's detours."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from datetime import datetime, timezone
+from typing import Any
+
+import msgspec
+from singer_sdk.singerlib import Message, StateMessage
+from singer_sdk.singerlib.encoding import GenericSingerWriter
+
+from tap_llm_csv.errors import TapLLMCsvError
+
+BUFFER_BYTES = 256 * 1024
+
+_encoder = msgspec.json.Encoder(decimal_format="number")
+
+
+class BufferedWriter(GenericSingerWriter[bytes, Message]):
+    """Writes messages in the order they come; a STATE takes everything before it along."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.buffer = bytearray()
+
+    def serialize_message(self, message: Message) -> bytes:
+        """Serialise one message."""
+        return _encoder.encode(message.to_dict())
+
+    def write_message(self, message: Message) -> None:
+        """Put a message into the buffer, and send all of it where it is a STATE."""
+        self.buffer += self.serialize_message(message)
+        self.buffer += b"\n"
+        if isinstance(message, StateMessage) or len(self.buffer) >= BUFFER_BYTES:
+            self.flush()
+
+    def flush(self) -> None:
+        """Send what is in the buffer.
+
+        Raises:
+            TapLLMCsvError: Nobody reads it any more.
+        """
+        data, self.buffer = self.buffer, bytearray()
+        if not data:
+            return
+        try:
+            # Looked up each time: tests and embedders replace sys.stdout.
+            sys.stdout.buffer.write(data)
+            sys.stdout.buffer.flush()
+        except BrokenPipeError as error:
+            raise TapLLMCsvError(
+                "whoever reads the messages has gone away; look for its error above, then run "
+                "again: reading resumes after the last state it kept"
+            ) from error
+
+
+def record_sink(writer: BufferedWriter, stream: str) -> Callable[[list[dict[str, Any]]], None]:
+    """Return a function that writes a stream's records straight into the writer's buffer."""
+    head = msgspec.json.encode({"type": "RECORD", "stream": stream})[:-1] + b',"record":'
+    encode_into = _encoder.encode_into
+
+    def write(records: list[dict[str, Any]]) -> None:
+        buffer = writer.buffer
+        now = datetime.now(timezone.utc).isoformat()
+        tail = f',"time_extracted":"{now}"}}\n'.encode()
+        for record in records:
+            buffer += head
+            encode_into(record, buffer, -1)
+            buffer += tail
+        if len(buffer) >= BUFFER_BYTES:
+            writer.flush()
+
+    return write

@@ -1,0 +1,35 @@
+"""What can go wrong, each worded for the person who must act."""
+
+from __future__ import annotations
+
+
+class TapLLMCsvError(Exception):
+    """One plain sentence: what is wrong, where, and what to do."""
+
+
+class SettingsError(TapLLMCsvError):
+    """A setting cannot be used as it is."""
+
+
+class SourceError(TapLLMCsvError):
+    """A configured path is not there or cannot be opened."""
+
+
+class FileError(TapLLMCsvError):
+    """One file cannot be read on; the other files still are.
+
+    Attributes:
+        code: A word for the ledger, such as ``unknown_header``.
+    """
+
+    def __init__(self, code: str, message: str) -> None:
+        super().__init__(message)
+        self.code = code
+
+
+class RejectLimitError(TapLLMCsvError):
+    """More lines were rejected than the settings allow."""
+
+
+class InterruptedSyncError(TapLLMCsvError):
+    """A signal asked the run to stop; what was read so far is in the state."""

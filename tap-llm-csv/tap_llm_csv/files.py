@@ -1,0 +1,153 @@
+"""A file's identity and bookmark: what was read of it, and whether it still is the same file.
+
+Names, inodes and times say little: the files are rotated, copied, and live in git checkouts. So a
+bookmark carries anchors, hashes of the first bytes and of the bytes just before its offset. A file
+that has both is the one that was read, whatever it is called now.
+"""
+
+from __future__ import annotations
+
+import gzip
+import os
+from dataclasses import dataclass, field
+from hashlib import blake2b
+from typing import IO, cast
+
+from tap_llm_csv.errors import FileError
+
+HEAD_BYTES = 4096
+TAIL_BYTES = 256
+
+
+def digest_of(data: bytes) -> str:
+    """Return 16 hexadecimal digits that stand for the bytes."""
+    return blake2b(data, digest_size=8).hexdigest()
+
+
+@dataclass(slots=True)
+class Counts:
+    """What became of a file's rows; `read` is the sum of the three that follow it."""
+
+    read: int = 0
+    emitted: int = 0
+    rejected: int = 0
+    skipped: int = 0
+    recovered: int = 0
+
+
+@dataclass(slots=True)
+class Window:
+    """Where to begin counting equal rows again: a row's place and the header above it.
+
+    `seen` holds the few rows that were counted across that place.
+    """
+
+    offset: int = 0
+    line: int = 0
+    header: tuple[int, int] = (0, 0)
+    seen: dict[str, int] = field(default_factory=dict)
+
+
+@dataclass(slots=True)
+class Bookmark:
+    """What a run leaves behind about one file.
+
+    Attributes:
+        header: Where the header begins and ends that is in force at `offset`.
+        head: How many of the first bytes were hashed, and their hash.
+        tail: The hash of the last bytes before `offset`.
+        stored: Of a file that is read as a whole: its size, time and hash on the disk.
+        rejects: Offset, length and line of the ranges that were rejected.
+        missing: The day on which the file was first not there any more.
+        generation: How often the file was begun anew.
+    """
+
+    path: str
+    dialect: str = ""
+    offset: int = 0
+    line: int = 0
+    header: tuple[int, int] = (0, 0)
+    head: tuple[int, str] = (0, "")
+    tail: str = ""
+    window: Window = field(default_factory=Window)
+    counts: Counts = field(default_factory=Counts)
+    first: str | None = None
+    last: str | None = None
+    stored: tuple[int, int, str] | None = None
+    rejects: list[tuple[int, int, int]] = field(default_factory=list)
+    missing: str | None = None
+    generation: int = 1
+
+    @property
+    def is_snapshot(self) -> bool:
+        """Whether the file is read as a whole or not at all."""
+        return self.stored is not None
+
+
+def is_gzip(path: str) -> bool:
+    """Tell by its first bytes whether a file is compressed."""
+    with open(path, "rb") as file:
+        return file.read(2) == b"\x1f\x8b"
+
+
+def open_data(path: str, *, compressed: bool) -> IO[bytes]:
+    """Open a file so that offsets count what is in it, not how it is stored.
+
+    Raises:
+        FileError: It cannot be opened.
+    """
+    try:
+        if compressed:
+            return cast("IO[bytes]", gzip.open(path, "rb"))
+        return open(path, "rb")
+    except OSError as error:
+        raise unreadable(path, error) from error
+
+
+def unreadable(path: str, error: Exception) -> FileError:
+    """Word an operating system's error for a person."""
+    reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
+    return FileError("unreadable", f"{path} cannot be read: {reason}")
+
+
+def anchors(file: IO[bytes], offset: int) -> tuple[tuple[int, str], str]:
+    """Return the head and tail anchors of the first `offset` bytes of an open file."""
+    file.seek(0)
+    size = min(offset, HEAD_BYTES)
+    head = (size, digest_of(file.read(size)))
+    file.seek(max(0, offset - TAIL_BYTES))
+    return head, digest_of(file.read(min(offset, TAIL_BYTES)))
+
+
+def is_same(file: IO[bytes], size: int | None, bookmark: Bookmark) -> bool:
+    """Tell whether an open file begins with all that the bookmark covers.
+
+    Args:
+        file: The file; of a compressed one its contents.
+        size: How long it is, None where that is not known before it is read.
+        bookmark: What was read.
+    """
+    if size is not None and size < bookmark.offset:
+        return False
+    length, head = bookmark.head
+    file.seek(0)
+    if digest_of(file.read(length)) != head:
+        return False
+    return anchors(file, bookmark.offset)[1] == bookmark.tail
+
+
+def hash_file(path: str) -> str:
+    """Return a hash of all bytes of a file as it is stored."""
+    digest = blake2b(digest_size=16)
+    with open(path, "rb") as file:
+        while data := file.read(1 << 20):
+            digest.update(data)
+    return digest.hexdigest()
+
+
+def stored_as(path: str, known: tuple[int, int, str] | None) -> tuple[int, int, str]:
+    """Return a file's size, time and hash; the hash is `known` where nothing speaks against it."""
+    status = os.stat(path)
+    if known is not None and known[:2] == (status.st_size, status.st_mtime_ns):
+        return known
+    return status.st_size, status.st_mtime_ns, hash_file(path)

@@ -1,0 +1,95 @@
+"""Stable ids for rows that carry none.
+
+A call's id is a hash of what the call was (its identity, which the dialect defines) and of its
+ordinal among equal calls. The ordinal is counted along the file, so that it depends on the file's
+contents alone: not on how many runs read it, nor on what a run remembers.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from hashlib import blake2b
+
+# Equal calls share their timestamp and so stand close together. Counting over the last 4,096 to
+# 8,192 lines keeps memory flat and lets a run that resumes count again from what is in the file.
+BLOCK_LINES = 4096
+
+
+def uuid_of(identity: bytes, ordinal: int = 0) -> str:
+    """Return the id of the `ordinal`-th (from 0) row with this identity."""
+    data = identity + b"#%d" % ordinal if ordinal else identity
+    digest = blake2b(data, digest_size=16).hexdigest()
+    return f"{digest[:8]}-{digest[8:12]}-{digest[12:16]}-{digest[16:20]}-{digest[20:]}"
+
+
+def short_hash(*parts: bytes | str) -> str:
+    """Return 16 hexadecimal digits that stand for the parts."""
+    digest = blake2b(digest_size=8)
+    for part in parts:
+        data = part.encode() if isinstance(part, str) else part
+        digest.update(len(data).to_bytes(8, "big"))
+        digest.update(data)
+    return digest.hexdigest()
+
+
+class Ordinals:
+    """Counts equal identities over the current block of lines and the one before it."""
+
+    __slots__ = (
+        "_current", "_next_block", "_previous", "_recalled", "block", "carried", "carried_before",
+    )  # fmt: skip
+
+    def __init__(
+        self,
+        previous: Mapping[bytes, int] | None = None,
+        *,
+        line: int = 0,
+        recalled: Mapping[str, int] | None = None,
+    ) -> None:
+        """Start counting.
+
+        Args:
+            previous: What the file that this one continues ended with (`counts`).
+            line: The physical line (from 0) at which counting starts.
+            recalled: What a bookmark kept of the blocks before (`carried_before`).
+        """
+        self.block = line // BLOCK_LINES
+        # What the current and the previous block took over from the block before them.
+        self.carried: dict[bytes, int] = {}
+        self.carried_before: dict[bytes, int] = {}
+        self._current: dict[bytes, int] = {}
+        self._previous: Mapping[bytes, int] = previous or {}
+        self._recalled = recalled or {}
+        self._next_block = (self.block + 1) * BLOCK_LINES
+
+    def take(self, identity: bytes, line: int) -> int:
+        """Return how many equal rows came before the row at this line."""
+        if line >= self._next_block:
+            self._turn(line // BLOCK_LINES)
+        current = self._current
+        seen = current.get(identity)
+        if seen is None:
+            seen = self._previous.get(identity, 0)
+            if self._recalled:
+                seen = max(seen, self._recalled.get(short_hash(identity), 0))
+            if seen:
+                self.carried[identity] = seen
+        current[identity] = seen + 1
+        return seen
+
+    def _turn(self, block: int) -> None:
+        is_next = block == self.block + 1
+        self._previous = self._current if is_next else {}
+        self.carried_before = self.carried if is_next else {}
+        self._current, self.carried, self._recalled = {}, {}, {}
+        self.block = block
+        self._next_block = (block + 1) * BLOCK_LINES
+
+    def counts(self) -> dict[bytes, int]:
+        """Return what has been counted, for the file that continues this one."""
+        return {**self._previous, **self._current}
+
+    def recall(self) -> dict[str, int]:
+        """Return what a bookmark must keep besides the place where the previous block begins."""
+        kept = self.carried_before if self.block else self.carried
+        return {short_hash(identity): seen for identity, seen in kept.items()}

@@ -1,0 +1,468 @@
+"""One file's rows → records and rejects, and the bookmark that follows them."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Protocol
+
+import msgspec
+
+from tap_llm_csv.dialects import SCHEMAS, HeaderError, RowPlan, RowReject, plain_name
+from tap_llm_csv.errors import FileError
+from tap_llm_csv.files import Bookmark, Counts, Window
+from tap_llm_csv.identity import Ordinals, uuid_of
+from tap_llm_csv.reader import Batch, Broken, Reader
+from tap_llm_csv.rejects import reject_record
+from tap_llm_csv.settings import Settings
+from tap_llm_csv.state import remember_reject
+
+RATIO_ROWS = 1000
+RATIO_MINIMUM = 50
+IDS_KEPT = 8192
+OBJECT_PLANS_KEPT = 256
+
+Record = dict[str, Any]
+Planner = Callable[[Sequence[str]], RowPlan]
+
+logger = logging.getLogger("tap-llm-csv")
+
+_decode_object = msgspec.json.Decoder().decode
+_KEYS = {stream: entry["key_properties"][0] for stream, entry in SCHEMAS.items()}
+_PLACED = {
+    stream: tuple(
+        name for name in ("source_file", "source_line") if name in entry["schema"]["properties"]
+    )
+    for stream, entry in SCHEMAS.items()
+}
+
+
+class Output(Protocol):
+    """Where records go."""
+
+    def write(self, stream: str, records: list[Record]) -> None:
+        """Send records, in order."""
+
+    def wants(self, stream: str) -> bool:
+        """Tell whether a stream is selected."""
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """What a file is called in the ledger, and how its bytes are read."""
+
+    file_id: str
+    path: str
+    encoding: str
+    seen_at: str
+
+
+class FileLoad:
+    """Reads one file from its bookmark on.
+
+    `run` yields after each batch, when everything up to the bookmark has been written: that is
+    where a STATE may go out.
+    """
+
+    def __init__(
+        self,
+        bookmark: Bookmark,
+        place: Place,
+        reader: Reader,
+        planner: Planner,
+        settings: Settings,
+        output: Output,
+        ordinals: Ordinals,
+    ) -> None:
+        self.bookmark = bookmark
+        self.ordinals = ordinals
+        self.rejected = 0
+        self._place = place
+        self._reader = reader
+        self._planner = planner
+        self._settings = settings
+        self._output = output
+        self._plan: RowPlan | None = None
+        self._counts = bookmark.counts
+        self._low = bookmark.first or "9"
+        self._high = bookmark.last or ""
+        self._rejects: list[Record] = []
+        self._ranges: list[tuple[int, int, int]] = []
+        self._buckets: dict[bytes, tuple[RowPlan, Record]] = {}
+        self._by_id: dict[str, tuple[Record, bytes]] = {}
+        self._next_window = bookmark.window
+        self._next_plan: RowPlan | None = None
+        self._stop: FileError | None = None
+        self._warned = False
+
+    def adopt(self, plan: RowPlan) -> None:
+        """Read the rows that follow by this plan."""
+        self._plan = plan
+        self.bookmark.dialect = plan.dialect
+        self._reader.width = plan.field_count
+        self._reader.is_row = row_test(plan, self._reader.delimiter)
+
+    def run(self) -> Iterator[Batch]:
+        """Read to the end.
+
+        Raises:
+            FileError: The file is given up; the bookmark says how far it was read.
+        """
+        for batch in self._reader.batches():
+            block = self.ordinals.block
+            window = Window(batch.offset, batch.line, self.bookmark.header)
+            self._counts = replace(self.bookmark.counts)
+            records, done = self._read_objects(batch) if self._plan is None else self._read(batch)
+            self._check_ratio(done)
+            self._write(records)
+            self._commit(batch, done)
+            self._mark_window(block, window)
+            yield batch
+            if self._stop is not None:
+                raise self._stop
+        self._write_buckets()
+
+    # --- rows ----------------------------------------------------------------------------------
+
+    def _read(self, batch: Batch) -> tuple[dict[str, list[Record]], int]:
+        """Turn cells into records; return them and how many rows are done with."""
+        plan = self._plan
+        assert plan is not None  # noqa: S101 - `run` asks first
+        if not self._output.wants(plan.stream):
+            self._counts.skipped += len(batch.rows)
+            return {}, len(batch.rows)
+        convert, identity, take = plan.convert, plan.identity, self.ordinals.take
+        width, when, key, path = (
+            plan.field_count, plan.time_column, _KEYS[plan.stream], self._place.path
+        )  # fmt: skip
+        is_plain = plan.key == "identity" and plan.redact is None and plan.stream == "llm_calls"
+        start, low, high = self._settings.start or "", self._low, self._high
+        records: list[Record] = []
+        append = records.append
+        done = len(batch.rows)
+        for index, (cells, line) in enumerate(zip(batch.rows, batch.line_starts(), strict=True)):
+            record = None
+            if len(cells) == width:
+                try:
+                    record = convert(cells)
+                except RowReject as reject:
+                    record = self._second_look(plan, batch, index, reject)
+            else:
+                record = self._second_look(plan, batch, index, None)
+            if record is None:
+                if self._next_plan is not None or self._stop is not None:
+                    done = index
+                    break
+                continue
+            moment = record[when] or ""
+            if moment < start:
+                self._counts.skipped += 1
+                continue
+            if moment > high:
+                high = moment
+            if moment < low:
+                low = moment
+            if is_plain:
+                same = identity(record)
+                record[key] = uuid_of(same, take(same, line))
+                record["source_file"] = path
+                record["source_line"] = line + 1
+                append(record)
+            else:
+                self._finish(plan, record, line, records)
+        self._low, self._high = low, high
+        if is_plain:
+            self._counts.emitted += len(records)
+        return {plan.stream: records}, done
+
+    def _read_objects(self, batch: Batch) -> tuple[dict[str, list[Record]], int]:
+        """Turn JSON objects, one a line, into records."""
+        groups: dict[str, list[Record]] = {}
+        start = self._settings.start or ""
+        for index, (cells, line) in enumerate(zip(batch.rows, batch.line_starts(), strict=True)):
+            if not cells and not isinstance(cells, Broken):
+                self._counts.skipped += 1
+                continue
+            try:
+                if isinstance(cells, Broken):
+                    raise RowReject(cells.code, None, cells.message)
+                plan, record = self._object(cells[0])
+            except RowReject as reject:
+                self._refuse(batch, index, reject)
+                if self._stop is not None:
+                    return groups, index
+                continue
+            moment = record[plan.time_column] or ""
+            if moment < start or not self._output.wants(plan.stream):
+                self._counts.skipped += 1
+                continue
+            self._high = max(self._high, moment)
+            self._low = min(self._low, moment)
+            self._finish(plan, record, line, groups.setdefault(plan.stream, []))
+        return groups, len(batch.rows)
+
+    def _object(self, line: str) -> tuple[RowPlan, Record]:
+        try:
+            row = _decode_object(line)
+        except (msgspec.DecodeError, ValueError, RecursionError) as error:
+            raise RowReject("bad_json", None, f"the line is no JSON: {error}") from error
+        if not isinstance(row, dict):
+            raise RowReject("bad_json", None, "the line is JSON, but no object")
+        try:
+            plan = self._planner(tuple(row))
+        except HeaderError as error:
+            raise RowReject(error.code, None, error.message) from error
+        self.bookmark.dialect = plan.dialect
+        return plan, plan.convert_object(row)
+
+    def _finish(self, plan: RowPlan, record: Record, line: int, records: list[Record]) -> None:
+        """Give a record its key and place, whatever kind of key its dialect has."""
+        self._counts.emitted += 1
+        key = _KEYS[plan.stream]
+        if plan.key == "grain":
+            same = plan.identity(record)
+            known = self._buckets.get(same)
+            merged = record if known is None else plan.merge(known[1], record)
+            self._buckets[same] = (plan, merged)
+            return
+        if plan.key == "given":
+            for name, value in zip(_PLACED[plan.stream], (self._place.path, line + 1), strict=False):
+                if record.get(name) is None:
+                    record[name] = value
+        else:
+            row_id = plan.row_id(record) if plan.key == "id" else None
+            if row_id:
+                record = self._with_own_id(plan, record, row_id)
+            else:
+                same = plan.identity(record)
+                record[key] = uuid_of(same, self.ordinals.take(same, line))
+            for name, value in zip(_PLACED[plan.stream], (self._place.path, line + 1), strict=False):
+                record[name] = value
+        if plan.redact is not None:
+            plan.redact(record)
+        records.append(record)
+
+    def _with_own_id(self, plan: RowPlan, record: Record, row_id: str) -> Record:
+        """Key a record by the provider's id; of several snapshots of a call the fullest wins."""
+        same = plan.identity(record)
+        base = f"id|{plan.dialect}|{row_id}".encode()
+        key = _KEYS[plan.stream]
+        known = self._by_id.get(row_id)
+        if known is not None and known[1] != same:
+            earlier = known[0]
+            if (earlier[plan.time_column], earlier.get("model")) == (
+                record[plan.time_column],
+                record.get("model"),
+            ):
+                record = dict(plan.merge(earlier, record))
+            else:
+                self._warn_about_ids(plan)
+                record[key] = uuid_of(base + b"|" + same)
+                return record
+        record[key] = uuid_of(base)
+        if len(self._by_id) >= IDS_KEPT:
+            for old in list(self._by_id)[: IDS_KEPT // 2]:
+                del self._by_id[old]
+        self._by_id[row_id] = (dict(record), same)
+        return record
+
+    def _warn_about_ids(self, plan: RowPlan) -> None:
+        if not self._warned:
+            logger.warning(
+                "%s: different calls share an id; they are kept apart by what they were (%s)",
+                self._place.path,
+                plan.dialect,
+            )
+            self._warned = True
+
+    # --- rows that are not what they should be ---------------------------------------------------
+
+    def _second_look(
+        self, plan: RowPlan, batch: Batch, index: int, reject: RowReject | None
+    ) -> Record | None:
+        """Find out what an irregular row is: blank, a header, recoverable, or broken."""
+        cells = batch.rows[index]
+        if isinstance(cells, Broken):
+            reject = RowReject(cells.code, None, cells.message)
+            record = self._recovered(plan, batch, index, reject) if plan.recoverable else None
+            if record is not None:
+                return record
+        elif not any(cell.strip() for cell in cells):
+            self._counts.skipped += 1
+            return None
+        elif _is_named(cells):
+            names = [plain_name(cell) for cell in cells]
+            if names == [plain_name(cell) for cell in plan.header]:
+                self._counts.skipped += 1
+                return None
+            try:
+                self._next_plan = self._planner(cells)
+            except HeaderError:
+                self._next_plan = None
+            else:
+                return None
+        if reject is None:
+            few = len(cells) < plan.field_count
+            reject = RowReject(
+                "too_few_fields" if few else "too_many_fields",
+                None,
+                f"the line has {len(cells)} cells and the header {plan.field_count}",
+            )
+        self._refuse(batch, index, reject)
+        return None
+
+    def _recovered(
+        self, plan: RowPlan, batch: Batch, index: int, reject: RowReject
+    ) -> Record | None:
+        """Read a line of a writer that never quotes: its last column is whatever is left."""
+        try:
+            text = batch.raw(index).decode(self._place.encoding)
+            cells = text.split(self._reader.delimiter, plan.field_count - 1)
+            if "\0" in text or len(cells) != plan.field_count:
+                return None
+            record = plan.convert(cells)
+        except (UnicodeDecodeError, RowReject):
+            return None
+        self._counts.recovered += 1
+        self._note(batch, index, reject, "recovered")
+        return record
+
+    def _refuse(self, batch: Batch, index: int, reject: RowReject) -> None:
+        """Put a line into the ledger, or stop before it where the settings say so."""
+        self._note(batch, index, reject, "rejected")
+        line = batch.line + batch.first_line(index) + 1
+        limit = self._settings.max_rejects
+        if self._settings.on_reject == "fail":
+            self._stop = FileError(
+                "rejected",
+                f"line {line} cannot be read: {reject.message}; "
+                "correct it, or set on_reject to continue",
+            )
+            return
+        if limit is not None and self.rejected >= limit:
+            self._stop = FileError(
+                "too_many_rejects",
+                f"more than {limit} lines cannot be read, the last is line {line}: "
+                f"{reject.message}; correct them, or raise max_rejects",
+            )
+            return
+        self.rejected += 1
+        self._counts.rejected += 1
+        begin, end = batch.span(index)
+        self._ranges.append((begin, end - begin, line - 1))
+
+    def _note(self, batch: Batch, index: int, reject: RowReject, severity: str) -> None:
+        self._rejects.append(
+            reject_record(
+                file_id=self._place.file_id,
+                path=self._place.path,
+                line=batch.line + batch.first_line(index) + 1,
+                offset=batch.span(index)[0],
+                code=reject.code,
+                column=reject.column,
+                message=reject.message,
+                raw=batch.raw(index),
+                encoding=self._place.encoding,
+                policy=self._settings.reject_raw,
+                seen_at=self._place.seen_at,
+                severity=severity,
+            )
+        )
+
+    def _check_ratio(self, done: int) -> None:
+        """Give up a file that is mostly unreadable before anything of it is sent."""
+        counts = self._counts
+        read = self.bookmark.counts.read + done
+        ratio = self._settings.max_reject_ratio
+        if (
+            self.bookmark.counts.read < RATIO_ROWS
+            and read >= RATIO_MINIMUM
+            and counts.rejected > ratio * read
+        ):
+            raise FileError(
+                "too_many_rejects",
+                f"{counts.rejected:,} of its first {read:,} rows cannot be read, so the dialect is "
+                f"probably wrong; the first problem is in line {self._rejects[0]['line_number']}: "
+                f"{self._rejects[0]['message']} (max_reject_ratio is {ratio:g})",
+            )
+
+    # --- after the rows --------------------------------------------------------------------------
+
+    def _write(self, groups: dict[str, list[Record]]) -> None:
+        for stream, records in groups.items():
+            if records:
+                self._output.write(stream, records)
+        if self._rejects:
+            if self._output.wants("llm_csv_rejects"):
+                self._output.write("llm_csv_rejects", self._rejects)
+            self._rejects = []
+
+    def _commit(self, batch: Batch, done: int) -> None:
+        """Move the bookmark to where the rows are done with."""
+        bookmark = self.bookmark
+        counts = self._counts
+        counts.read += done
+        bookmark.counts = counts
+        bookmark.first = self._low if self._low != "9" else None
+        bookmark.last = self._high or None
+        for entry in self._ranges:
+            remember_reject(bookmark, *entry)
+        self._ranges = []
+        if self._next_plan is not None:
+            bookmark.header = batch.span(done)
+            self.adopt(self._next_plan)
+            self._next_plan = None
+            self._reader.rewind(batch, done + 1)
+            bookmark.offset, bookmark.line = self._reader.offset, self._reader.line
+        elif done < len(batch.rows):
+            bookmark.offset = batch.span(done)[0]
+            bookmark.line = batch.line + batch.first_line(done)
+        else:
+            bookmark.offset, bookmark.line = batch.end, batch.line + batch.line_count
+
+    def _mark_window(self, block: int, window: Window) -> None:
+        """Remember where the block before the current one begins."""
+        now = self.ordinals.block
+        if now == block + 1:
+            self.bookmark.window, self._next_window = self._next_window, window
+        elif now > block:
+            self.bookmark.window = self._next_window = window
+        self.bookmark.window = replace(self.bookmark.window, seen=self.ordinals.recall())
+
+    def _write_buckets(self) -> None:
+        """Send what was summed over the whole file."""
+        groups: dict[str, list[Record]] = {}
+        for same, (plan, record) in self._buckets.items():
+            record[_KEYS[plan.stream]] = uuid_of(same)
+            for name in _PLACED[plan.stream][:1]:
+                record[name] = self._place.path
+            if plan.redact is not None:
+                plan.redact(record)
+            groups.setdefault(plan.stream, []).append(record)
+        self._buckets = {}
+        self._write(groups)
+
+
+def _is_named(cells: Sequence[str]) -> bool:
+    """Tell whether all cells could be the names of columns."""
+    return len(cells) > 1 and not any(
+        not cell.strip() or cell.strip()[0] in "0123456789+-." for cell in cells
+    )
+
+
+def row_test(plan: RowPlan, delimiter: str) -> Callable[[str], bool]:
+    """Return a function that tells whether one physical line is a good row by itself."""
+    cuts = plan.field_count - 1
+
+    def is_row(line: str) -> bool:
+        found = line.count(delimiter)
+        if found < cuts or (found > cuts and not plan.recoverable):
+            return False
+        try:
+            plan.convert(line.rstrip("\r\n").split(delimiter, cuts))
+        except RowReject:
+            return False
+        return True
+
+    return is_row

@@ -1,0 +1,118 @@
+"""A file's first rows: which dialect it is, how it is read, and what it is called in the ledger."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Sequence
+from typing import Any
+
+import msgspec
+
+from tap_llm_csv.dialects import HeaderError, RowPlan, RowReject, plan_for
+from tap_llm_csv.errors import FileError
+from tap_llm_csv.files import stored_as
+from tap_llm_csv.identity import short_hash
+from tap_llm_csv.reader import Broken, Reader
+from tap_llm_csv.settings import SourceSpec
+from tap_llm_csv.worklist import Header, Job, read_header
+
+PLANS_KEPT = 1000
+
+
+class Planner:
+    """Makes the plan for a header once, and remembers which headers no dialect knows."""
+
+    def __init__(self) -> None:
+        self._known: dict[tuple[int, tuple[str, ...]], RowPlan | HeaderError] = {}
+
+    def plan(self, spec: SourceSpec, names: Sequence[str]) -> RowPlan:
+        """Return the plan for rows under these names.
+
+        Raises:
+            HeaderError: No dialect knows them.
+        """
+        key = (id(spec), tuple(names))
+        known = self._known.get(key)
+        if known is None:
+            if len(self._known) >= PLANS_KEPT:
+                self._known.clear()
+            try:
+                known = plan_for(names, spec.plan)
+            except HeaderError as error:
+                known = error
+            self._known[key] = known
+        if isinstance(known, HeaderError):
+            raise known
+        return known
+
+
+def prepare(job: Job, planner: Planner) -> bool:
+    """Look at a file's first rows and note what they say; False where there are none yet.
+
+    Raises:
+        FileError: It cannot be read, or no dialect knows it.
+    """
+    job.header = header = read_header(job)
+    if header is None:
+        return False
+    try:
+        job.plan = plan = planner.plan(job.spec, _names(header))
+    except HeaderError as error:
+        raise FileError(error.code, error.message) from error
+    is_log = plan.appended and plan.key != "grain"
+    if plan.key == "grain" or (job.spec.mode or ("append" if is_log else "snapshot")) == "snapshot":
+        known = job.bookmark.stored if job.bookmark is not None else None
+        job.stored = job.stored or stored_as(job.path, known)
+    if job.first is None:
+        job.first = _first_time(header, plan)
+    return True
+
+
+def _names(header: Header) -> tuple[str, ...]:
+    if header.delimiter:
+        return header.cells
+    for line in header.after.splitlines():
+        try:
+            row = msgspec.json.decode(line)
+        except (msgspec.DecodeError, ValueError, RecursionError) as error:
+            raise FileError("bad_json", f"its first line is no JSON: {error}") from error
+        return tuple(row)
+    return ()
+
+
+def _first_time(header: Header, plan: RowPlan) -> str | None:
+    """Return the time of the first row that can be read."""
+    reader = Reader(
+        io.BytesIO(header.after), header.text, delimiter=header.delimiter, width=plan.field_count
+    )
+    for batch in reader.batches():
+        for cells in batch.rows:
+            record = _record(cells, header, plan)
+            if record is not None and record[plan.time_column]:
+                return str(record[plan.time_column])
+    return None
+
+
+def _record(cells: list[str], header: Header, plan: RowPlan) -> dict[str, Any] | None:
+    if isinstance(cells, Broken) or not cells:
+        return None
+    try:
+        if not header.delimiter:
+            return plan.convert_object(msgspec.json.decode(cells[0]))
+        return plan.convert(cells) if len(cells) == plan.field_count else None
+    except (RowReject, msgspec.DecodeError, ValueError, AttributeError, RecursionError):
+        return None
+
+
+def file_id_of(job: Job) -> str | None:
+    """Name a file by its header and first row, an export by its path; None for one without rows."""
+    if job.stored is not None:
+        return short_hash("export", job.path)
+    header = job.header
+    if header is None:
+        return None
+    text, after = header.text, header.after
+    for line in text.split(after[: text.cut(after)] or after):
+        if line.strip():
+            return short_hash("log", *(name.encode() for name in header.cells), line)
+    return None

@@ -1,0 +1,55 @@
+"""Which files a path stands for."""
+
+from __future__ import annotations
+
+import glob
+import os
+import re
+
+from tap_llm_csv.errors import SourceError
+from tap_llm_csv.settings import DEFAULT_PATH, SourceSpec
+
+# usage.csv, usage.csv.1, events.ndjson.gz, usage.csv-20260131 …
+_DATA_FILE = re.compile(
+    r"\.(csv|tsv|txt|ndjson|jsonl|log)([.-][0-9][0-9T:_-]*)?(\.gz)?$", re.IGNORECASE
+)
+
+
+def is_data_file(name: str) -> bool:
+    """Tell whether a folder's file is one to read, going by its name."""
+    return not name.startswith(".") and _DATA_FILE.search(name) is not None
+
+
+def find(spec: SourceSpec) -> list[str]:
+    """Return the files of a path, by name; a folder stands for the data files in it.
+
+    Raises:
+        SourceError: A path that somebody named, and that is no glob, is not there.
+    """
+    path = spec.path
+    if os.path.isdir(path):
+        names = (name for name in os.listdir(path) if is_data_file(name))
+        found = (os.path.join(path, name) for name in names)
+    elif os.path.lexists(path):
+        return [path]
+    elif glob.has_magic(path):
+        found = iter(glob.glob(path, recursive=True))
+    elif spec.is_default:
+        return []
+    else:
+        raise SourceError(
+            f"{path} is not there: set 'path' (or TELEMETRY_CSV_PATH) to a file, a folder or a "
+            f"glob; without it {DEFAULT_PATH} is read"
+        )
+    return sorted(name for name in found if os.path.isfile(name))
+
+
+def siblings(path: str) -> list[str]:
+    """Return the data files beside a path: where a rotated file may have gone."""
+    folder = os.path.dirname(path)
+    try:
+        names = os.listdir(folder or ".")
+    except OSError:
+        return []
+    paths = (os.path.join(folder, name) for name in names if is_data_file(name))
+    return sorted(name for name in paths if name != path and os.path.isfile(name))

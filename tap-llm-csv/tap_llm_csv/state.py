@@ -1,0 +1,103 @@
+"""The tap's state: bookmarks as JSON, small, and tolerant of what it cannot read.
+
+    {"bookmarks": {"llm_calls": {"files": {"<file_id>": {"path": …, "at": [offset, line], …}}}}}
+
+A state that is lost or damaged costs time, never rows: everything is read again under the same ids.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from tap_llm_csv.files import Bookmark, Counts, Window
+
+MAX_REJECT_RANGES = 200
+
+
+def to_json(bookmark: Bookmark) -> dict[str, Any]:
+    """Write a bookmark with what is needed to go on, and nothing that says nothing."""
+    state: dict[str, Any] = {
+        "path": bookmark.path,
+        "dialect": bookmark.dialect,
+        "at": [bookmark.offset, bookmark.line],
+        "rows": _without_zeros(bookmark.counts),
+        "times": [bookmark.first, bookmark.last],
+    }
+    if bookmark.stored is not None:
+        state["stored"] = list(bookmark.stored)
+    else:
+        state["head"] = list(bookmark.head)
+        state["tail"] = bookmark.tail
+        state["header"] = list(bookmark.header)
+        window = bookmark.window
+        state["window"] = [window.offset, window.line]
+        if window.header != bookmark.header:
+            state["window"] += window.header
+        if window.seen:
+            state["seen"] = dict(window.seen)
+    if bookmark.rejects:
+        state["rejects"] = [list(entry) for entry in bookmark.rejects]
+    if bookmark.missing:
+        state["missing"] = bookmark.missing
+    if bookmark.generation != 1:
+        state["generation"] = bookmark.generation
+    return state
+
+
+def _without_zeros(counts: Counts) -> list[int]:
+    figures = [counts.read, counts.emitted, counts.rejected, counts.skipped, counts.recovered]
+    while len(figures) > 2 and not figures[-1]:
+        figures.pop()
+    return figures
+
+
+def from_json(state: Mapping[str, Any]) -> Bookmark | None:
+    """Read a bookmark back; None for one that makes no sense, so that its file is read again."""
+    try:
+        offset, line = state["at"]
+        header = _pair(state.get("header", (0, 0)))
+        window = [int(number) for number in state.get("window", (0, 0))]
+        first, last = state.get("times", (None, None))
+        stored = state.get("stored")
+        return Bookmark(
+            path=str(state["path"]),
+            dialect=str(state.get("dialect", "")),
+            offset=int(offset),
+            line=int(line),
+            header=header,
+            head=(int(state["head"][0]), str(state["head"][1])) if "head" in state else (0, ""),
+            tail=str(state.get("tail", "")),
+            window=Window(window[0], window[1], _pair(window[2:]) if window[2:] else header, dict(state.get("seen", {}))),
+            counts=Counts(*(int(number) for number in state.get("rows", ()))),
+            first=first,
+            last=last,
+            stored=(int(stored[0]), int(stored[1]), str(stored[2])) if stored else None,
+            rejects=[(int(a), int(b), int(c)) for a, b, c in state.get("rejects", ())],
+            missing=state.get("missing"),
+            generation=int(state.get("generation", 1)),
+        )
+    except (KeyError, TypeError, ValueError, IndexError):
+        return None
+
+
+def _pair(numbers: Any) -> tuple[int, int]:
+    first, second = numbers
+    return int(first), int(second)
+
+
+def remember_reject(bookmark: Bookmark, offset: int, length: int, line: int) -> None:
+    """Note a rejected range for `replay_rejects`, joining neighbours and, past a limit, more.
+
+    A joined range also covers rows that were read well; to read those again changes nothing.
+    """
+    ranges = bookmark.rejects
+    if ranges and ranges[-1][0] + ranges[-1][1] == offset:
+        ranges[-1] = (ranges[-1][0], ranges[-1][1] + length, ranges[-1][2])
+        return
+    ranges.append((offset, length, line))
+    if len(ranges) > MAX_REJECT_RANGES:
+        gaps = [b[0] - a[0] - a[1] for a, b in zip(ranges, ranges[1:], strict=False)]
+        nearest = gaps.index(min(gaps))
+        first, second = ranges[nearest : nearest + 2]
+        ranges[nearest : nearest + 2] = [(first[0], second[0] + second[1] - first[0], first[2])]

@@ -1,0 +1,316 @@
+"""One run: survey the files, read what was added to each, keep the state and the ledger."""
+
+from __future__ import annotations
+
+import logging
+import time
+import zlib
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from datetime import date, datetime, timezone
+from functools import partial
+from typing import IO, Any
+
+from tap_llm_csv import chains, state
+from tap_llm_csv.errors import FileError, InterruptedSyncError
+from tap_llm_csv.files import Bookmark, Counts, Window, anchors, open_data, unreadable
+from tap_llm_csv.identity import Ordinals, short_hash
+from tap_llm_csv.load import FileLoad, Output, Place
+from tap_llm_csv.prepare import Planner, file_id_of, prepare
+from tap_llm_csv.reader import Reader
+from tap_llm_csv.rejects import file_record
+from tap_llm_csv.settings import Settings
+from tap_llm_csv.worklist import Job, Worklist, header_at, survey
+
+logger = logging.getLogger("tap-llm-csv")
+
+STATE_SECONDS = 5.0
+STATE_ROWS = 50_000
+MISSING_DAYS = 30
+
+
+@dataclass(slots=True)
+class Summary:
+    """What a run did, for its last log line and its exit code."""
+
+    files: int = 0
+    unchanged: int = 0
+    counts: Counts = field(default_factory=Counts)
+    failures: list[str] = field(default_factory=list)
+
+    def text(self) -> str:
+        """Say it in one line."""
+        counts = self.counts
+        return (
+            f"{counts.read:,} rows read = {counts.emitted:,} emitted + {counts.rejected:,} rejected"
+            f" + {counts.skipped:,} skipped"
+            + (f" ({counts.recovered:,} recovered)" if counts.recovered else "")
+            + f"; {self.files:,} files read, {self.unchanged:,} unchanged, "
+            f"{len(self.failures):,} failed"
+        )
+
+
+class Sync:
+    """Reads all files once."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        bookmarks: dict[str, dict[str, Any]],
+        output: Output,
+        write_state: Callable[[], None],
+        *,
+        is_test: bool = False,
+    ) -> None:
+        """Prepare a run.
+
+        Args:
+            settings: The tap's settings.
+            bookmarks: The `bookmarks` of the Singer state, by stream; kept up to date in place.
+            output: Where records go.
+            write_state: Sends the state as it is now.
+            is_test: Look into the beginning of each file and remember nothing.
+        """
+        self.summary = Summary()
+        self.is_interrupted = False
+        self._settings = settings
+        self._state = bookmarks
+        self._output = output
+        self._write_state = write_state
+        self._is_test = is_test
+        self._bookmarks: dict[str, Bookmark] = {}
+        for entry in bookmarks.values():
+            for file_id, saved in (entry.get("files") or {}).items():
+                if (bookmark := state.from_json(saved)) is not None:
+                    self._bookmarks[file_id] = bookmark
+        self._in_use: set[str] = set()
+        self._planner = Planner()
+        self._ends = chains.Ends()
+        self._seen_at = datetime.now(timezone.utc).isoformat(timespec="seconds")
+        self._state_at = time.monotonic()
+        self._rows_since_state = 0
+
+    def run(self) -> None:
+        """Read every file that changed, oldest first.
+
+        Raises:
+            InterruptedSyncError: A signal came; the state covers what was read before it.
+        """
+        work = survey(self._settings, self._bookmarks)
+        self._in_use = {job.file_id for job in work.jobs if job.file_id}
+        jobs = [job for job in work.jobs if self._is_to_read(job)]
+        for job in work.jobs:
+            if job.bookmark is not None:
+                self._ends.note(job, job.bookmark)
+        for job in sorted(jobs, key=lambda job: (job.first or "", job.path)):
+            try:
+                self._read(job)
+            except FileError as error:
+                self._fail(job, error)
+        self._forget(work)
+        self._send_state()
+
+    # --- before reading ---------------------------------------------------------------------------
+
+    def _is_to_read(self, job: Job) -> bool:
+        """Tell whether there is anything new in a file; note what its header says."""
+        try:
+            if job.error is not None:
+                raise job.error
+            if job.bookmark is not None:
+                job.first = job.bookmark.first
+                if job.is_unchanged and not self._settings.replay_rejects:
+                    self.summary.unchanged += 1
+                    return False
+            if not prepare(job, self._planner):
+                return False
+        except FileError as error:
+            self._fail(job, error)
+            return False
+        if job.plan is not None and not self._output.wants(job.plan.stream):
+            logger.info("%s: its stream %s is not selected", job.path, job.plan.stream)
+            return False
+        return True
+
+    def _begin(self, job: Job) -> Bookmark:
+        """Return the bookmark to go on from: the file's own, or a new one at its first row."""
+        known, header = job.bookmark, job.header
+        if known is not None and job.stored is None:
+            if known.path != job.path:
+                logger.info("%s is what was read as %s before", job.path, known.path)
+            known.path, known.missing = job.path, None
+            return known
+        start, line = (header.span[1], header.lines) if header else (0, 0)
+        span = header.span if header else (0, 0)
+        fresh = Bookmark(
+            path=job.path, offset=start, line=line, header=span,
+            window=Window(start, line, span), generation=job.generation,
+        )  # fmt: skip
+        if known is not None and known.stored != job.stored:
+            fresh.generation = known.generation + 1
+        return fresh
+
+    def _name(self, job: Job) -> str | None:
+        """Give a file an id of its own that it would get again from lost state."""
+        file_id = job.file_id or file_id_of(job)
+        if file_id is None:
+            return None
+        if job.file_id is None and file_id in self._in_use:
+            file_id = short_hash(file_id, job.path)
+        replaced = self._bookmarks.get(file_id)
+        job.generation = replaced.generation + 1 if replaced and job.bookmark is None else 1
+        self._in_use.add(file_id)
+        job.file_id = file_id
+        return file_id
+
+    # --- reading ----------------------------------------------------------------------------------
+
+    def _read(self, job: Job) -> None:
+        """Read one file to its end, sending states on the way.
+
+        Raises:
+            FileError: It is given up; the state covers what was read.
+        """
+        file_id = self._name(job)
+        if file_id is None:
+            return
+        bookmark = self._begin(job)
+        before = replace(bookmark.counts) if job.stored is None else Counts()
+        try:
+            with open_data(job.path, compressed=job.compressed) as file:
+                reader, load = self._load(job, file_id, bookmark, file)
+                self._follow(job, file_id, load, file)
+        except (OSError, EOFError, zlib.error) as error:
+            raise unreadable(job.path, error) from error
+        finally:
+            self._count(before, bookmark.counts)
+        bookmark.stored = job.stored
+        self._save(job, file_id, bookmark)
+        self.summary.files += 1
+        self._ledger(job, file_id, bookmark, message=reader.held and f"{reader.held} waits")
+
+    def _load(
+        self, job: Job, file_id: str, bookmark: Bookmark, file: IO[bytes]
+    ) -> tuple[Reader, FileLoad]:
+        header, plan = job.header, job.plan
+        if header is None or plan is None:
+            raise FileError("unreadable", f"{job.path} has not been prepared")
+        limit = None if job.compressed else job.size
+        file.seek(bookmark.offset)
+        reader = Reader(
+            file, header.text, delimiter=header.delimiter, offset=bookmark.offset,
+            line=bookmark.line, limit=limit, final=job.is_final(self._settings, time.time()),
+            max_record_lines=self._settings.max_record_lines,
+        )  # fmt: skip
+        place = Place(file_id, job.path, header.text.encoding, self._seen_at)
+        load = FileLoad(
+            bookmark, place, reader, partial(self._planner.plan, job.spec), self._settings,
+            self._output, self._ordinals(job, bookmark),
+        )  # fmt: skip
+        if header.delimiter:
+            load.adopt(self._planner.plan(job.spec, header_at(job, bookmark.header, header)))
+        return reader, load
+
+    def _follow(self, job: Job, file_id: str, load: FileLoad, file: IO[bytes]) -> None:
+        for batch in load.run():
+            if self._is_test:
+                return
+            self._rows_since_state += len(batch.rows)
+            is_due = (
+                self._rows_since_state >= STATE_ROWS
+                or time.monotonic() - self._state_at >= STATE_SECONDS
+            )
+            if job.stored is None and not job.compressed and (is_due or self.is_interrupted):
+                self._save(job, file_id, load.bookmark)
+                self._send_state()
+            if self.is_interrupted:
+                raise InterruptedSyncError(
+                    f"stopped in {job.path} at byte {load.bookmark.offset:,}; "
+                    "the next run goes on from the last state that was kept"
+                )
+
+    def _ordinals(self, job: Job, bookmark: Bookmark) -> Ordinals:
+        """Count again what stands just before the bookmark, in this file or the one before."""
+        return Ordinals()
+
+    # --- what is left behind ------------------------------------------------------------------------
+
+    def _save(self, job: Job, file_id: str, bookmark: Bookmark) -> None:
+        """Put a bookmark into the state."""
+        if self._is_test or job.plan is None:
+            return
+        if bookmark.stored is None:
+            with open_data(job.path, compressed=job.compressed) as file:
+                bookmark.head, bookmark.tail = anchors(file, bookmark.offset)
+        self._bookmarks[file_id] = bookmark
+        entry = self._state.setdefault(job.plan.stream, {})
+        entry.setdefault("files", {})[file_id] = state.to_json(bookmark)
+
+    def _send_state(self) -> None:
+        if not self._is_test:
+            self._write_state()
+        self._state_at = time.monotonic()
+        self._rows_since_state = 0
+
+    def _ledger(
+        self,
+        job: Job,
+        file_id: str,
+        bookmark: Bookmark,
+        *,
+        status: str | None = None,
+        message: str | None = None,
+    ) -> None:
+        if not self._output.wants("llm_csv_files"):
+            return
+        if status is None:
+            status = "active"
+            if job.is_rotated:
+                status = "rotated"
+            elif job.stored is not None or job.compressed:
+                status = "complete"
+        stream = job.plan.stream if job.plan else None
+        record = file_record(
+            file_id, stream, bookmark, status=status, size=job.size, message=message
+        )
+        self._output.write("llm_csv_files", [record])
+
+    def _fail(self, job: Job, error: FileError) -> None:
+        """Note that a file could not be read (on); the others still are."""
+        message = str(error)
+        text = message if job.path in message else f"{job.path}: {message}"
+        logger.error("%s", text)
+        self.summary.failures.append(text)
+        file_id = job.file_id or short_hash("path", job.path)
+        bookmark = self._bookmarks.get(file_id) or Bookmark(path=job.path)
+        self._ledger(job, file_id, bookmark, status="failed", message=message)
+
+    def _count(self, before: Counts, after: Counts) -> None:
+        total = self.summary.counts
+        for name in ("read", "emitted", "rejected", "skipped", "recovered"):
+            grown = getattr(after, name) - getattr(before, name)
+            setattr(total, name, getattr(total, name) + grown)
+
+    def _forget(self, work: Worklist) -> None:
+        """Drop the bookmarks of files that are not there any more, in good time."""
+        if self._is_test:
+            return
+        today = datetime.now(timezone.utc).date()
+        for file_id in work.replaced:
+            if file_id not in self._in_use:
+                self._drop(file_id)
+        for file_id, bookmark in work.vanished.items():
+            if bookmark.missing is None:
+                bookmark.missing = today.isoformat()
+                logger.warning("%s is not there any more", bookmark.path)
+            if (today - date.fromisoformat(bookmark.missing)).days > MISSING_DAYS:
+                self._drop(file_id)
+                continue
+            for entry in self._state.values():
+                if file_id in (entry.get("files") or {}):
+                    entry["files"][file_id] = state.to_json(bookmark)
+
+    def _drop(self, file_id: str) -> None:
+        self._bookmarks.pop(file_id, None)
+        for entry in self._state.values():
+            (entry.get("files") or {}).pop(file_id, None)

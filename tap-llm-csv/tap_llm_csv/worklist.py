@@ -1,0 +1,290 @@
+"""Which files a run reads, from where, and in which order.
+
+Every file that is there is compared with every bookmark: by its path first, then by its contents.
+A bookmark whose file is gone from its path is looked for among that path's neighbours, because a
+writer that rotates its log moves away what was not read yet.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import re
+import time
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import IO
+
+from tap_llm_csv import sources
+from tap_llm_csv.dialects import RowPlan
+from tap_llm_csv.errors import FileError, SourceError
+from tap_llm_csv.files import (
+    Bookmark,
+    is_gzip,
+    is_same,
+    open_data,
+    stored_as,
+    unreadable,
+)
+from tap_llm_csv.settings import Settings, SourceSpec
+from tap_llm_csv.textformat import TextFormat, detect, sniff_delimiter, split_line
+
+logger = logging.getLogger("tap-llm-csv")
+
+PEEK_BYTES = 64 * 1024
+_SEPARATOR_LINE = re.compile(r'^"?sep=(.)"?$', re.IGNORECASE)
+
+
+@dataclass(slots=True)
+class Header:
+    """A file's first line: what it says and where it is; of NDJSON only where rows begin."""
+
+    text: TextFormat
+    delimiter: str
+    cells: tuple[str, ...]
+    span: tuple[int, int]
+    lines: int
+    # What follows it, as far as the first look went.
+    after: bytes = b""
+
+
+@dataclass(slots=True)
+class Job:
+    """One file to look at in this run."""
+
+    path: str
+    spec: SourceSpec
+    compressed: bool
+    size: int
+    modified: float
+    header: Header | None = None
+    plan: RowPlan | None = None
+    file_id: str | None = None
+    bookmark: Bookmark | None = None
+    stored: tuple[int, int, str] | None = None
+    # Found beside a configured path, where it was rotated to.
+    is_rotated: bool = False
+    first: str | None = None
+    error: FileError | None = None
+    generation: int = 1
+
+    @property
+    def is_unchanged(self) -> bool:
+        """Nothing was added since the bookmark was made."""
+        bookmark = self.bookmark
+        if bookmark is None:
+            return False
+        if bookmark.stored is not None:
+            return bookmark.stored == self.stored
+        return self.compressed or bookmark.offset == self.size
+
+    def is_final(self, settings: Settings, now: float) -> bool:
+        """Nobody writes to the file any more."""
+        return (
+            self.compressed
+            or self.stored is not None
+            or now - self.modified >= settings.idle_seconds
+        )
+
+
+@dataclass(slots=True)
+class Worklist:
+    """What `survey` found."""
+
+    jobs: list[Job] = field(default_factory=list)
+    vanished: dict[str, Bookmark] = field(default_factory=dict)
+    replaced: dict[str, Bookmark] = field(default_factory=dict)
+
+
+def survey(settings: Settings, bookmarks: Mapping[str, Bookmark]) -> Worklist:
+    """Find the files, and for each the bookmark that holds for it.
+
+    Raises:
+        SourceError: A configured path is not there and never was.
+    """
+    found = _find(settings.sources, bookmarks)
+    jobs = [_look(path, spec) for path, spec in found.items()]
+    unclaimed = dict(bookmarks)
+    _claim_by_path(jobs, unclaimed)
+    _claim_by_content([job for job in jobs if job.bookmark is None], unclaimed)
+    work = Worklist(jobs)
+    _follow_rotated(work, found, settings.sources, unclaimed)
+    paths = {job.path: job for job in work.jobs}
+    for file_id, bookmark in unclaimed.items():
+        job = paths.get(bookmark.path)
+        if job is None:
+            work.vanished[file_id] = bookmark
+        elif job.bookmark is None and job.error is None:
+            work.replaced[file_id] = bookmark
+            job.generation = bookmark.generation + 1
+    return work
+
+
+def _find(
+    specs: Iterable[SourceSpec], bookmarks: Mapping[str, Bookmark]
+) -> dict[str, SourceSpec]:
+    """Map each file to the first entry that names it."""
+    found: dict[str, SourceSpec] = {}
+    known = {bookmark.path for bookmark in bookmarks.values()}
+    for spec in specs:
+        try:
+            paths = sources.find(spec)
+        except SourceError:
+            if spec.path not in known:
+                raise
+            paths = []
+        if not paths:
+            logger.warning("%s: nothing to read there", spec.path)
+        for path in paths:
+            found.setdefault(path, spec)
+    return found
+
+
+def _look(path: str, spec: SourceSpec, *, is_rotated: bool = False) -> Job:
+    try:
+        status = os.stat(path)
+        job = Job(path, spec, is_gzip(path), status.st_size, status.st_mtime)
+    except OSError as error:
+        job = Job(path, spec, compressed=False, size=0, modified=time.time())
+        job.error = unreadable(path, error)
+    job.is_rotated = is_rotated
+    return job
+
+
+def _open(job: Job) -> IO[bytes]:
+    return open_data(job.path, compressed=job.compressed)
+
+
+def _matches(job: Job, bookmark: Bookmark) -> bool:
+    if bookmark.stored is not None:
+        if bookmark.path == job.path or bookmark.stored[0] == job.size:
+            job.stored = stored_as(job.path, bookmark.stored if bookmark.path == job.path else None)
+        return job.stored == bookmark.stored or bookmark.path == job.path
+    try:
+        with _open(job) as file:
+            return is_same(file, None if job.compressed else job.size, bookmark)
+    except (OSError, EOFError) as error:
+        job.error = unreadable(job.path, error)
+        return False
+
+
+def _claim_by_path(jobs: Sequence[Job], unclaimed: dict[str, Bookmark]) -> None:
+    by_path: dict[str, list[str]] = {}
+    for file_id, bookmark in unclaimed.items():
+        by_path.setdefault(bookmark.path, []).append(file_id)
+    for job in jobs:
+        for file_id in by_path.get(job.path, ()):
+            if job.bookmark is None and job.error is None and _matches(job, unclaimed[file_id]):
+                _claim(job, file_id, unclaimed)
+
+
+def _claim_by_content(jobs: Sequence[Job], unclaimed: dict[str, Bookmark]) -> None:
+    """Give files without a bookmark the one that covers most of them, if any does."""
+    by_coverage = sorted(unclaimed, key=lambda file_id: -unclaimed[file_id].offset)
+    for job in jobs:
+        if job.error is not None:
+            continue
+        for file_id in by_coverage:
+            bookmark = unclaimed.get(file_id)
+            if bookmark is not None and not bookmark.is_snapshot and _matches(job, bookmark):
+                _claim(job, file_id, unclaimed)
+                break
+
+
+def _claim(job: Job, file_id: str, unclaimed: dict[str, Bookmark]) -> None:
+    job.file_id = file_id
+    job.bookmark = unclaimed.pop(file_id)
+    job.generation = job.bookmark.generation
+
+
+def _follow_rotated(
+    work: Worklist,
+    found: Mapping[str, SourceSpec],
+    specs: Sequence[SourceSpec],
+    unclaimed: dict[str, Bookmark],
+) -> None:
+    """Find what was moved away from a configured path before it was read to its end."""
+    for file_id, bookmark in list(unclaimed.items()):
+        spec = found.get(bookmark.path) or _spec_of(bookmark.path, specs)
+        if spec is None or bookmark.is_snapshot:
+            continue
+        for path in (bookmark.path, *sources.siblings(bookmark.path)):
+            if path in found or not os.path.isfile(path):
+                continue
+            job = _look(path, spec, is_rotated=True)
+            if job.error is None and _matches(job, bookmark):
+                _claim(job, file_id, unclaimed)
+                work.jobs.append(job)
+                break
+
+
+def _spec_of(path: str, specs: Sequence[SourceSpec]) -> SourceSpec | None:
+    """The entry under which a file was read that is not there any more."""
+    folder = os.path.dirname(path)
+    return next((spec for spec in specs if folder in {spec.path, os.path.dirname(spec.path)}), None)
+
+
+def read_header(job: Job) -> Header | None:
+    """Read a file's first line; None where it is not complete yet.
+
+    Raises:
+        FileError: The file cannot be read or decoded.
+    """
+    try:
+        with _open(job) as file:
+            head = file.read(PEEK_BYTES)
+    except (OSError, EOFError) as error:
+        raise unreadable(job.path, error) from error
+    text = detect(head, job.spec.encoding)
+    reader = _lines_of(head, text)
+    delimiter = job.spec.delimiter
+    for number, (begin, end, line) in enumerate(reader):
+        plain = line.strip("\r\n")
+        if not plain.strip():
+            continue
+        if separator := _SEPARATOR_LINE.match(plain):
+            delimiter = delimiter or separator[1]
+            continue
+        if plain.lstrip().startswith("{"):
+            return Header(text, "", (), (begin, begin), number, head[begin:])
+        delimiter = delimiter or sniff_delimiter(plain)
+        cells = split_line(line, delimiter)
+        if cells is None:
+            raise FileError("unknown_header", "its first line, the header, has a quote left open")
+        return Header(text, delimiter, tuple(cells), (begin, end), number + 1, head[end:])
+    return None
+
+
+def _lines_of(head: bytes, text: TextFormat) -> Iterable[tuple[int, int, str]]:
+    begin = text.start
+    complete = head[begin : begin + text.cut(head[begin:])]
+    for raw in text.split(complete):
+        try:
+            line = raw.decode(text.encoding)
+        except UnicodeDecodeError as error:
+            raise FileError(
+                "bad_encoding",
+                f"its first line is not {text.encoding}: set the encoding of the file",
+            ) from error
+        yield begin, begin + len(raw), line
+        begin += len(raw)
+
+
+def header_at(job: Job, span: tuple[int, int], header: Header) -> tuple[str, ...]:
+    """Read a header again that a bookmark says is in force.
+
+    Raises:
+        FileError: The file cannot be read, or there is no header any more.
+    """
+    if span == header.span:
+        return header.cells
+    try:
+        with _open(job) as file:
+            file.seek(span[0])
+            line = file.read(span[1] - span[0]).decode(header.text.encoding)
+    except (OSError, EOFError, UnicodeDecodeError) as error:
+        raise unreadable(job.path, error) from error
+    cells = split_line(line, header.delimiter)
+    if not cells:
+        raise FileError("unknown_header", "its header is not where it was; read it from lost state")
+    return tuple(cells)
