@@ -1,0 +1,94 @@
+"""`python -m bench target`: its options, and the rounds in turn."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import re
+import sys
+import tempfile
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from bench.page import ROOT, write_fragment
+from bench.target.contenders import CONTENDERS
+from bench.target.environments import UnavailableError, environment
+from bench.target.records import write_inputs
+from bench.target.report import section
+from bench.target.rounds import FIRST, make_template, measure
+from bench.target.server import BenchError, scratch_server
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from bench.target.rounds import Measured
+
+RESULTS: Final = ROOT / ".telemetry" / "bench"
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Measure, print the section, and keep it for the page."""
+    options = _parser().parse_args(arguments)
+    chosen = [each for each in CONTENDERS if not options.only or each.name in options.only]
+    missing: dict[str, str] = {}
+    places: dict[str, Path] = {}
+    for contender in chosen:
+        try:
+            places[contender.name] = (
+                environment(
+                    re.match("[a-z-]+", contender.requirements[0])[0], contender.requirements
+                )
+                if contender.requirements
+                else Path(sys.prefix)
+            )
+        except UnavailableError as error:
+            missing[contender.name] = str(error)
+    measured: list[Measured] = []
+    with tempfile.TemporaryDirectory(prefix="bench-data-") as folder, scratch_server() as server:
+        inputs = write_inputs(Path(folder), options.rows)
+        make_template(server)
+        for turn in range(options.rounds):
+            for contender in [each for each in chosen if each.name not in missing]:
+                try:
+                    phases = measure(contender, places[contender.name], server, inputs)
+                except BenchError as error:
+                    print(f"bench: {error}", file=sys.stderr)
+                    missing[contender.name] = "it failed"
+                    measured = [one for one in measured if one.contender != contender.name]
+                    continue
+                measured += phases
+                rates = ", ".join(f"{one.phase} {one.rate:,.0f}/s" for one in phases)
+                print(f"round {turn + 1}, {contender.name}: {rates}", file=sys.stderr)
+        postgres = server.version()
+    if not any(one.phase == FIRST for one in measured):
+        print("bench: nobody finished", file=sys.stderr)
+        return 1
+    markdown = section(measured, missing, postgres)
+    print(markdown)
+    if options.page:
+        RESULTS.mkdir(parents=True, exist_ok=True)
+        raw = json.dumps([asdict(one) for one in measured], indent=1)
+        (RESULTS / "target.json").write_text(raw, encoding="utf-8")
+        write_fragment("target", markdown)
+    return 1 if "ours" in missing else 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m bench target", description=__doc__)
+    parser.add_argument("--rows", type=int, default=300_000, help="records (default 300,000)")
+    parser.add_argument("--rounds", type=int, default=3, help="rounds (default 3)")
+    parser.add_argument(
+        "--only",
+        nargs="+",
+        metavar="NAME",
+        choices=[contender.name for contender in CONTENDERS],
+        help=f"who takes part: {', '.join(each.name for each in CONTENDERS)}",
+    )
+    parser.add_argument(
+        "--no-page",
+        dest="page",
+        action="store_false",
+        help="print only; leave docs/benchmarks.md as it is",
+    )
+    return parser
