@@ -1,0 +1,116 @@
+"""Coverage reports in the artifacts of a run."""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+import uuid
+from dataclasses import dataclass, field
+from fnmatch import fnmatchcase
+from typing import TYPE_CHECKING, Any
+
+from tap_github_actions.coverage import Limits, read_artifact
+from tap_github_actions.errors import DeniedError, NotFoundError
+from tap_github_actions.paging import read_all
+from tap_github_actions.records import format_time, parse_time
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from tap_github_actions.client import Client
+    from tap_github_actions.coverage import Report
+
+_logger = logging.getLogger("tap-github-actions")
+
+
+@dataclass(frozen=True, slots=True)
+class CoverageReader:
+    """Finds, downloads and reads a run's coverage artifacts."""
+
+    client: Client
+    globs: Sequence[str]
+    limits: Limits = field(default_factory=Limits)
+
+    def read(self, path: str, attempt: dict[str, Any]) -> Iterator[dict[str, Any]]:
+        """Yield the reports of an attempt.
+
+        Args:
+            path: `/repos/{owner}/{name}`.
+            attempt: The attempt's record. Artifacts belong to a run; those made before this attempt
+                began were left by an earlier one, and have been read with it.
+        """
+        began = parse_time(attempt["started_at"])
+        for artifact in self._listed(path, attempt["github_run_id"]):
+            made = parse_time(artifact.get("created_at"))
+            if made is not None and began is not None and made < began:
+                continue
+            name = str(artifact["name"])
+            content = self._download(path, artifact)
+            if content is None:
+                continue
+            measured = format_time(made) or attempt["completed_at"]
+            reading = read_artifact(content, name, limits=self.limits)
+            for skipped in reading.skipped:
+                _logger.info(
+                    "%s: run %d, coverage report %s was not read: %s",
+                    *(attempt["repository"], attempt["github_run_id"]),
+                    *(skipped.name, skipped.reason),
+                )
+            for report in reading.reports:
+                yield snapshot(attempt, report, measured)
+
+    def _listed(self, path: str, run_id: int) -> Iterator[dict[str, Any]]:
+        try:
+            for artifact in read_all(
+                self.client, f"{path}/actions/runs/{run_id}/artifacts", "artifacts"
+            ):
+                wanted = any(fnmatchcase(str(artifact["name"]), glob) for glob in self.globs)
+                if wanted and not artifact.get("expired"):
+                    yield artifact
+        except NotFoundError:
+            return  # the run has been deleted meanwhile
+
+    def _download(self, path: str, artifact: dict[str, Any]) -> bytes | None:
+        name, size = artifact["name"], artifact.get("size_in_bytes") or 0
+        limit = self.limits.archive_bytes
+        content = None
+        try:
+            if size <= limit:
+                content = self.client.download(
+                    f"{path}/actions/artifacts/{artifact['id']}/zip", limit
+                )
+        except (NotFoundError, DeniedError) as error:
+            _logger.warning("Artifact %s cannot be downloaded: %s", name, error)
+            return None
+        if content is None:
+            _logger.warning("Artifact %s is larger than %s bytes and was not read", name, limit)
+        return content
+
+
+def snapshot(attempt: dict[str, Any], report: Report, measured_at: str | None) -> dict[str, Any]:
+    """Return the record of one report, whose name begins with that of its artifact."""
+    parts = (
+        attempt["repository_id"],
+        attempt["github_run_id"],
+        attempt["run_attempt"],
+        report.report_name,
+    )
+    # Lengths keep the parts apart whatever characters a name has.
+    text = "".join(f"{len(str(part))}:{part}" for part in parts)
+    digest = hashlib.blake2b(text.encode(), digest_size=16, person=b"tap-gh-coverage").digest()
+    return {
+        "snapshot_id": str(uuid.UUID(bytes=digest, version=8)),
+        "repository": attempt["repository"],
+        "branch": attempt["branch"],
+        "commit_sha": attempt["commit_sha"],
+        "github_run_id": attempt["github_run_id"],
+        "run_attempt": attempt["run_attempt"],
+        "report_name": report.report_name,
+        "format": report.format,
+        "lines_covered": report.lines_covered,
+        "lines_total": report.lines_total,
+        "branches_covered": report.branches_covered,
+        "branches_total": report.branches_total,
+        "percent": report.percent,
+        "measured_at": measured_at,
+    }

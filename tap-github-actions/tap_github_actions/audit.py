@@ -1,0 +1,168 @@
+"""The completeness audit: run numbers count up by one in each workflow, so a gap is a question.
+
+A gap between two runs means that a run was deleted, or that it slipped through between two pages
+while something above it was deleted. The page before is read once more, then the workflow is asked
+directly; what is still not there is recorded as missing and not asked for again.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from itertools import pairwise
+from typing import TYPE_CHECKING
+
+from tap_github_actions.errors import NotFoundError
+from tap_github_actions.listing import Batch, Run, created
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+
+    from tap_github_actions.listing import Listing
+    from tap_github_actions.planning import Stretch
+    from tap_github_actions.state import Bookmark
+
+INDEX_DELAY = timedelta(days=1)
+"""The search index is not asked for anything younger."""
+
+
+@dataclass(frozen=True, slots=True)
+class Gap:
+    """Run numbers of one workflow that ought to lie between two runs."""
+
+    workflow: int
+    low: int
+    high: int
+    below: datetime | None
+    """The creation of the run below; None where it was not met in this walk."""
+    above: datetime
+
+
+@dataclass(slots=True)
+class Numbers:
+    """The run numbers met so far in one stretch, by workflow, going down."""
+
+    lowest: dict[int, tuple[int, datetime]] = field(default_factory=dict)
+
+    def gaps(self, runs: Iterable[Run], ahead: Iterable[Run]) -> list[Gap]:
+        """Return the gaps that the runs leave, above each of them and down to the page ahead."""
+        found: list[Gap] = []
+        by_workflow = grouped(runs)
+        following = grouped(ahead)
+        for workflow, numbers in by_workflow.items():
+            known = {**numbers, **following.get(workflow, {})}
+            if workflow in self.lowest:
+                number, moment = self.lowest[workflow]
+                known[number] = moment
+            # What lies ahead is judged with its own page; its highest number closes this one.
+            floor = max(following.get(workflow, {0: None}))
+            known = {number: moment for number, moment in known.items() if number >= floor}
+            found += between_neighbours(workflow, known)
+        return found
+
+    def pass_by(self, runs: Iterable[Run]) -> None:
+        """Take over runs that have been judged."""
+        for workflow, numbers in grouped(runs).items():
+            number = min(numbers)
+            if workflow not in self.lowest or number < self.lowest[workflow][0]:
+                self.lowest[workflow] = (number, numbers[number])
+
+
+def grouped(runs: Iterable[Run]) -> dict[int, dict[int, datetime]]:
+    """Return creations by run number, by workflow."""
+    numbers: dict[int, dict[int, datetime]] = {}
+    for run in runs:
+        workflow, number = run.get("workflow_id"), run.get("run_number")
+        if workflow and number:
+            numbers.setdefault(workflow, {})[number] = created(run)
+    return numbers
+
+
+def between_neighbours(workflow: int, known: dict[int, datetime]) -> list[Gap]:
+    """Return the gaps within a set of run numbers."""
+    ordered = sorted(known)
+    return [
+        Gap(workflow, low + 1, high - 1, known[low], known[high])
+        for low, high in pairwise(ordered)
+        if high - low > 1
+    ]
+
+
+@dataclass(slots=True)
+class Audit:
+    """Audits a walk, and repairs what it lost."""
+
+    listing: Listing
+    before: Bookmark
+    """As the sync began with it."""
+    now: datetime
+    missing: list[Gap] = field(default_factory=list)
+    numbers: Numbers = field(default_factory=Numbers)
+
+    def walk(self, stretch: Stretch) -> Iterator[Batch]:
+        """Yield the batches of a stretch, each made whole before it is yielded."""
+        self.numbers = Numbers()
+        held: Batch | None = None
+        for batch in self.listing.walk(stretch):
+            if held is not None:
+                yield self._judge(held, batch.runs)
+            held = batch
+        if held is not None:
+            yield self._judge(held, [], is_end=True)
+
+    def _judge(self, batch: Batch, ahead: Sequence[Run], *, is_end: bool = False) -> Batch:
+        runs = list(batch.runs)
+        gaps = self._open_gaps(runs, ahead, is_end=is_end)
+        if gaps and batch.start is not None and ahead:
+            # A deletion above the cursor moved runs up by a place, onto the page already read.
+            runs += self.listing.again(batch.start)
+            gaps = self._open_gaps(runs, ahead, is_end=is_end)
+        if gaps:
+            runs += self._asked_for(gaps)
+            self.missing += self._open_gaps(runs, ahead, is_end=is_end)
+        self.numbers.pass_by(runs)
+        if len(runs) != len(batch.runs):
+            runs.sort(key=created, reverse=True)
+        return Batch(runs, batch.low, batch.start, batch.unchanged)
+
+    def _open_gaps(self, runs: Sequence[Run], ahead: Sequence[Run], *, is_end: bool) -> list[Gap]:
+        gaps = self.numbers.gaps(runs, ahead)
+        if is_end:
+            gaps += self._gaps_to_bookmark(runs)
+        return [gap for gap in gaps if self._is_open(gap)]
+
+    def _gaps_to_bookmark(self, runs: Sequence[Run]) -> list[Gap]:
+        """Return the gaps between the walk's lowest numbers and those audited before."""
+        end = Numbers(dict(self.numbers.lowest))
+        end.pass_by(runs)
+        return [
+            Gap(workflow, self.before.numbers[workflow] + 1, number - 1, None, moment)
+            for workflow, (number, moment) in end.lowest.items()
+            if workflow in self.before.numbers and self.before.numbers[workflow] + 1 < number
+        ]
+
+    def _is_open(self, gap: Gap) -> bool:
+        """Whether nobody has asked for it yet."""
+        before = self.before
+        covered = before.covered_from
+        if covered is not None and gap.above >= covered:
+            if gap.high <= before.numbers.get(gap.workflow, 0):
+                return False
+            if not before.is_due(gap.above, gap.above):
+                return False
+        return not all(before.was_missing(gap.workflow, number) for number in (gap.low, gap.high))
+
+    def _asked_for(self, gaps: Sequence[Gap]) -> list[Run]:
+        found: list[Run] = []
+        spans: dict[int, tuple[datetime | None, datetime]] = {}
+        for gap in gaps:
+            below, above = spans.get(gap.workflow, (gap.below, gap.above))
+            lowest = None if below is None or gap.below is None else min(below, gap.below)
+            spans[gap.workflow] = (lowest, max(above, gap.above))
+        for workflow, (below, above) in spans.items():
+            is_young = above > self.now - INDEX_DELAY
+            try:
+                found += self.listing.of_workflow(workflow, below, None if is_young else above)
+            except NotFoundError:
+                continue  # the workflow is gone, and its runs with it
+        return found

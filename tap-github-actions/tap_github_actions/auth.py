@@ -1,0 +1,175 @@
+"""Tokens: where each came from, several side by side, and GitHub App installations."""
+
+from __future__ import annotations
+
+import hashlib
+import threading
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta, timezone
+from typing import TYPE_CHECKING, Any, Protocol
+
+import jwt
+
+from tap_github_actions.errors import ConfigError, CredentialsError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    AppCall = Callable[[str, str, Callable[[], str]], Any]
+
+TOKEN_VARIABLES = ("GITHUB_TOKEN", "GITHUB_PERSONAL_TOKEN")
+REFRESH_BEFORE = timedelta(minutes=10)
+JWT_SECONDS = 540
+NEVER = datetime.min.replace(tzinfo=timezone.utc)
+
+
+class Token(Protocol):
+    """Something that authorises requests."""
+
+    @property
+    def source(self) -> str:
+        """The setting it came from, for people."""
+        ...
+
+    def header(self) -> str | None:
+        """Return the Authorization header's value."""
+        ...
+
+    def renew(self) -> bool:
+        """Make a fresh token after a refusal; False where that is not possible."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class StaticToken:
+    """A token that a person made, or that Actions gave to the job."""
+
+    value: str = field(repr=False)
+    source: str
+
+    def header(self) -> str:
+        """Return the Authorization header's value."""
+        return f"Bearer {self.value}"
+
+    def renew(self) -> bool:
+        """Return False: it is what it is."""
+        return False
+
+    def fingerprint(self) -> str:
+        """Return a few digits that tell tokens apart and say nothing about them."""
+        return hashlib.blake2b(self.value.encode(), digest_size=4).hexdigest()
+
+
+@dataclass(frozen=True, slots=True)
+class Anonymous:
+    """No token: public data at 60 requests an hour."""
+
+    source: str = "no token"
+
+    def header(self) -> None:
+        """Return nothing to send."""
+        return
+
+    def renew(self) -> bool:
+        """Return False: there is nothing to renew."""
+        return False
+
+
+@dataclass(slots=True)
+class AppToken:
+    """An installation token of a GitHub App, renewed before it expires."""
+
+    app_id: str
+    private_key: str = field(repr=False)
+    installation_id: str | None
+    call: AppCall = field(repr=False)
+    """`call(method, path, make_bearer)` asks GitHub on behalf of the App itself."""
+    now: Callable[[], datetime] = field(repr=False)
+    source: str = "auth_app"
+    _token: str = field(default="", repr=False)
+    _expires: datetime = NEVER
+    _lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
+
+    def header(self) -> str:
+        """Return the header with a token that is good for some minutes at least."""
+        with self._lock:
+            if self.now() >= self._expires - REFRESH_BEFORE:
+                self._exchange()
+            return f"Bearer {self._token}"
+
+    def renew(self) -> bool:
+        """Drop the token at hand."""
+        with self._lock:
+            self._expires = NEVER
+        return True
+
+    def _exchange(self) -> None:
+        if self.installation_id is None:
+            self.installation_id = self._only_installation()
+        path = f"/app/installations/{self.installation_id}/access_tokens"
+        answer = self.call("POST", path, self._jwt)
+        self._token = str(answer["token"])
+        self._expires = datetime.fromisoformat(str(answer["expires_at"]).replace("Z", "+00:00"))
+
+    def _only_installation(self) -> str:
+        found = [str(each["id"]) for each in self.call("GET", "/app/installations", self._jwt)]
+        if len(found) != 1:
+            raise ConfigError(
+                f"The GitHub App {self.app_id} has {len(found)} installations: "
+                "say which one in auth_app.installation_id."
+            )
+        return found[0]
+
+    def _jwt(self) -> str:
+        now = int(self.now().timestamp())
+        # A minute in the past, because the clocks of two machines differ.
+        claims = {"iat": now - 60, "exp": now + JWT_SECONDS, "iss": self.app_id}
+        try:
+            return jwt.encode(claims, self.private_key, algorithm="RS256")
+        except (ValueError, jwt.PyJWTError) as error:
+            raise CredentialsError(
+                "The private key in auth_app.private_key cannot be read: "
+                "it must be the whole PEM file that GitHub gave for the App."
+            ) from error
+
+
+def configured_tokens(
+    config: Mapping[str, Any],
+    environment: Mapping[str, str],
+    call: AppCall,
+    now: Callable[[], datetime],
+) -> list[Token]:
+    """Return the tokens that the settings and the environment give, the chosen one first."""
+    tokens: list[Token] = []
+    if app := config.get("auth_app"):
+        tokens.append(_app_token(app, call, now))
+    if value := config.get("auth_token"):
+        tokens.append(StaticToken(value, "the setting auth_token"))
+    elif not tokens:
+        for name in TOKEN_VARIABLES:
+            if value := environment.get(name, "").strip():
+                tokens.append(StaticToken(value, f"the environment variable {name}"))
+                break
+    for number, value in enumerate(config.get("additional_auth_tokens") or (), start=1):
+        if value:
+            tokens.append(StaticToken(value, f"the setting additional_auth_tokens (no. {number})"))
+    return tokens or [Anonymous()]
+
+
+def _app_token(
+    app: Mapping[str, Any],
+    call: AppCall,
+    now: Callable[[], datetime],
+) -> AppToken:
+    missing = [name for name in ("app_id", "private_key") if not app.get(name)]
+    if missing:
+        raise ConfigError(f"auth_app lacks {' and '.join(missing)}.")
+    installation = app.get("installation_id")
+    return AppToken(
+        app_id=str(app["app_id"]),
+        # Environment variables and .env files often carry the key in one line.
+        private_key=str(app["private_key"]).replace("\\n", "\n"),
+        installation_id=str(installation) if installation else None,
+        call=call,
+        now=now,
+    )

@@ -1,0 +1,59 @@
+"""What can go wrong, each with one sentence for the person who must act."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+
+class TapError(Exception):
+    """A failure that a person has to know about; its text says what, where and what to do."""
+
+
+class ConfigError(TapError):
+    """A setting is missing, contradicts another one, or cannot be read."""
+
+
+class StateError(TapError):
+    """The state handed to the tap is not one that this tap wrote."""
+
+
+class CredentialsError(TapError):
+    """GitHub refused a token; the sentence names the setting it came from."""
+
+
+class RepositoryError(TapError):
+    """One repository cannot be read; the others go on."""
+
+
+class UnavailableError(RepositoryError):
+    """GitHub kept failing after every retry."""
+
+
+class NotFoundError(TapError):
+    """GitHub has no such thing, or does not show it to this token."""
+
+
+class DeniedError(TapError):
+    """GitHub understood the request and refuses it."""
+
+
+class PaginationLimitError(TapError):
+    """The listing is longer than GitHub lets anyone page through."""
+
+
+class StoppedError(TapError):
+    """The sync stops before its end, with everything so far in a true state."""
+
+
+class OutOfQuotaError(StoppedError):
+    """Going on would mean waiting for longer than `max_wait_seconds`."""
+
+    def __init__(self, reason: str, resume_at: datetime) -> None:
+        super().__init__(
+            f"{reason}; requests are possible again at {resume_at:%Y-%m-%d %H:%M:%S} UTC. "
+            "What was read so far is kept, and the next run goes on from there."
+        )
+        self.resume_at = resume_at

@@ -1,0 +1,259 @@
+"""Which runs exist: the newest-first walk, and seeking by creation below its end.
+
+The plain listing comes from GitHub's database: fresh and complete, but 40,000 runs deep at most.
+The listing filtered by `created` comes from a search index: any depth, but late, now and then
+empty, and cut at 1,000. So recent runs are walked, and only what lies deeper is sought, by asking
+each time for what is older than the oldest run seen; no page number ever grows large enough to
+matter. Whatever slips through between two pages is found by the audit (`audit.py`).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from itertools import pairwise
+from typing import TYPE_CHECKING, Any
+
+from tap_github_actions.errors import PaginationLimitError, RepositoryError
+from tap_github_actions.paging import PAGE_SIZES, Page, read_page
+from tap_github_actions.records import format_time, parse_time
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from tap_github_actions.client import Client
+    from tap_github_actions.planning import Stretch
+    from tap_github_actions.state import Head
+
+Run = dict[str, Any]
+KEY = "workflow_runs"
+SECOND = timedelta(seconds=1)
+FULL = PAGE_SIZES[0]
+FILTER_CAP = 1000
+QUIET_ANSWERS = 2
+"""How often in a row a filtered listing must have nothing new before it is believed."""
+CHEAP_PAGES = 2
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """Runs in the order of the listing, and how far down it has been read with them."""
+
+    runs: list[Run]
+    low: datetime
+    """Everything created since has been read, up to the start of the walk."""
+    start: int | None = None
+    """Where the page begins in the plain listing; None in a filtered one."""
+    unchanged: bool = False
+
+
+def created(run: Run) -> datetime:
+    """Return the run's creation."""
+    moment = parse_time(run.get("created_at"))
+    if moment is None:
+        raise RepositoryError(f"GitHub lists run {run.get('id')} without a time of creation.")
+    return moment
+
+
+@dataclass(slots=True)
+class Listing:
+    """One repository's runs, newest first."""
+
+    client: Client
+    path: str
+    """`/repos/{owner}/{name}`."""
+    params: dict[str, str | int] = field(default_factory=dict)
+    head: Head | None = None
+    """What the first page looked like last time, where a conditional request is free."""
+    first: Page | None = None
+    etag: str | None = None
+    """Of the first page."""
+    seen: set[int] = field(default_factory=set)
+    _offset: int = 0
+    _pages: int = 0
+    _too_deep: bool = False
+    _oldest: datetime | None = None
+
+    def open(self) -> Page:
+        """Read the first page; its `moment` is when the sync began, by GitHub's clock."""
+        known = self.head.etag if self.head else None
+        self.first = read_page(self.client, self._runs, KEY, 0, params=self.params, etag=known)
+        self.etag = self.first.etag
+        return self.first
+
+    def walk(self, stretch: Stretch) -> Iterator[Batch]:
+        """Yield the runs of a stretch, newest first, in pages."""
+        if stretch.high is not None:
+            self._skip_to(stretch.high)
+        if not self._too_deep:
+            for batch in self._plain(stretch):
+                yield batch
+                self._oldest = batch.low
+            if not self._too_deep:
+                return
+        high = self._oldest if stretch.high is None else stretch.high
+        if self._oldest is not None and high is not None:
+            high = min(high, self._oldest)
+        if high is not None:
+            yield from self._seek(stretch.low, high)
+
+    def again(self, start: int) -> list[Run]:
+        """Read a page of the plain listing once more; yield what is new on it."""
+        return self._fresh(read_page(self.client, self._runs, KEY, start, params=self.params).items)
+
+    def of_workflow(self, workflow: int, low: datetime | None, high: datetime | None) -> list[Run]:
+        """Return the runs of a workflow within two creations that have not been seen."""
+        path = f"{self.path}/actions/workflows/{workflow}/runs"
+        params = dict(self.params)
+        if high is not None:
+            params["created"] = between(low, high)
+        found: list[Run] = []
+        for offset in range(0, FILTER_CAP, FULL):
+            page = read_page(self.client, path, KEY, offset, params=params)
+            found += self._fresh(page.items)
+            if page.is_last or not page.items or high is None:
+                break
+        return found
+
+    @property
+    def _runs(self) -> str:
+        return f"{self.path}/actions/runs"
+
+    def _fresh(self, runs: Sequence[Run]) -> list[Run]:
+        fresh = [run for run in runs if run["id"] not in self.seen]
+        self.seen.update(run["id"] for run in fresh)
+        return fresh
+
+    def _plain(self, stretch: Stretch) -> Iterator[Batch]:
+        while True:
+            try:
+                page = self._page_here()
+            except PaginationLimitError:
+                self._too_deep = True
+                return
+            self._pages += 1
+            if page.unchanged and self.head is not None:
+                low = self.head.low
+                yield Batch([], low, page.start, unchanged=True)
+            else:
+                end = page.is_last or not page.items
+                oldest = created(page.items[-1]) if page.items else stretch.low
+                low = min(stretch.low, oldest) if end else oldest + SECOND
+                yield Batch(self._fresh(page.items), low, page.start)
+                if end:
+                    return
+            self._offset = page.end
+            enough = stretch.low
+            if stretch.reach is not None and self._pages < CHEAP_PAGES:
+                enough = min(enough, stretch.reach)
+            if low <= enough:
+                return
+
+    def _page_here(self) -> Page:
+        if self._offset == 0 and self.first is not None:
+            page, self.first = self.first, None
+            return page
+        return read_page(self.client, self._runs, KEY, self._offset, params=self.params)
+
+    def _skip_to(self, high: datetime) -> None:
+        """Move on to about the first run created before `high`, in a few requests."""
+        above, step = self._offset // FULL, 1
+        while self._is_above(above + step, high):
+            above += step
+            step *= 2
+        below = above + step
+        while below - above > 1:
+            middle = (above + below) // 2
+            if self._is_above(middle, high):
+                above = middle
+            else:
+                below = middle
+        self._offset = above * FULL
+
+    def _is_above(self, number: int, high: datetime) -> bool:
+        """Whether the page begins with a run created after `high`."""
+        try:
+            page = read_page(self.client, self._runs, KEY, number * FULL, params=self.params)
+        except PaginationLimitError:
+            self._too_deep = True
+            return False
+        if not page.items or created(page.items[0]) < high:
+            self._too_deep = False
+            return False
+        return True
+
+    def _seek(self, low: datetime, high: datetime) -> Iterator[Batch]:
+        quiet = 0
+        while high >= low:
+            page = self._filtered(low, high)
+            fresh = self._fresh(page.items)
+            if not is_descending(page.items):
+                yield from self._halve(low, high)
+                return
+            oldest = created(page.items[-1]) if page.items else high
+            if fresh:
+                yield Batch(fresh, oldest + SECOND)
+            if len(page.items) >= FULL and oldest == created(page.items[0]):
+                yield Batch(self._within(oldest), oldest)
+                high = oldest - SECOND
+                continue
+            quiet = 0 if fresh else quiet + 1
+            if quiet >= QUIET_ANSWERS:
+                break
+            high = oldest
+        yield Batch([], low)
+
+    def _halve(self, low: datetime, high: datetime) -> Iterator[Batch]:
+        """List a window whose order cannot be relied on, in halves that fit under the cap."""
+        if low == high:
+            yield Batch(self._within(low), low)
+            return
+        runs, whole = self._window(f"{self.path}/actions/runs", low, high)
+        if whole:
+            yield Batch(self._fresh(runs), low)
+            return
+        middle = low + (high - low) // 2
+        middle = middle.replace(microsecond=0)
+        yield from self._halve(middle + SECOND, high)
+        yield from self._halve(low, middle)
+
+    def _within(self, second: datetime) -> list[Run]:
+        """Return the runs of one second that have not been seen."""
+        runs, whole = self._window(f"{self.path}/actions/runs", second, second)
+        if not whole:
+            workflows = read_page(self.client, f"{self.path}/actions/workflows", "workflows").items
+            for workflow in workflows:
+                path = f"{self.path}/actions/workflows/{workflow['id']}/runs"
+                more, whole = self._window(path, second, second)
+                if not whole:
+                    raise RepositoryError(
+                        f"One workflow has over {FILTER_CAP} runs created within the second "
+                        f"{format_time(second)}: GitHub's API does not show them all."
+                    )
+                runs += more
+        return self._fresh(runs)
+
+    def _window(self, path: str, low: datetime, high: datetime) -> tuple[list[Run], bool]:
+        """List a window; also say whether it fits under the cap of filtered listings."""
+        params = {**self.params, "created": between(low, high)}
+        runs: dict[int, Run] = {}
+        for offset in range(0, FILTER_CAP, FULL):
+            page = read_page(self.client, path, KEY, offset, params=params)
+            runs.update((run["id"], run) for run in page.items)
+            if page.is_last or not page.items:
+                return list(runs.values()), True
+        return list(runs.values()), False
+
+    def _filtered(self, low: datetime, high: datetime) -> Page:
+        params = {**self.params, "created": between(low, high)}
+        return read_page(self.client, self._runs, KEY, 0, params=params)
+
+
+def between(low: datetime | None, high: datetime) -> str:
+    """Return a range of creations, both ends included, as GitHub's search understands it."""
+    return f"{format_time(low) if low else '*'}..{format_time(high)}"
+
+
+def is_descending(runs: Sequence[Run]) -> bool:
+    """Whether each run was created no later than the one before it."""
+    return all(created(above) >= created(below) for above, below in pairwise(runs))

@@ -1,0 +1,95 @@
+"""Reading lists page by page, with smaller pages where GitHub fails on large ones."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from tap_github_actions.errors import UnavailableError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+    from datetime import datetime
+
+    from tap_github_actions.client import Client
+
+PAGE_SIZES = (100, 50, 25, 10)
+TRIES_A_SIZE = 4
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """A part of a list."""
+
+    items: list[dict[str, Any]]
+    start: int
+    end: int
+    """Where the next page begins."""
+    is_last: bool
+    moment: datetime
+    etag: str | None = None
+    unchanged: bool = False
+
+
+def page_sizes(offset: int) -> list[int]:
+    """Return the sizes to try at an offset: those that divide it, so that no item is skipped."""
+    return [size for size in PAGE_SIZES if offset % size == 0] or [PAGE_SIZES[-1]]
+
+
+def read_page(
+    client: Client,
+    path: str,
+    key: str,
+    offset: int = 0,
+    *,
+    params: Mapping[str, str | int] | None = None,
+    etag: str | None = None,
+) -> Page:
+    """Read the items from an offset on, as many as GitHub manages to give.
+
+    Raises:
+        UnavailableError: Not even the smallest page could be read.
+    """
+    problem: UnavailableError | None = None
+    for size in page_sizes(offset):
+        number = offset // size
+        asked: dict[str, str | int] = {**(params or {}), "per_page": size}
+        if number:
+            asked["page"] = number + 1
+        try:
+            answer = client.get(path, asked, etag=etag, tries=TRIES_A_SIZE)
+        except UnavailableError as error:
+            problem = error
+            etag = None  # it stands for the page of full size
+            continue
+        if answer.unchanged:
+            return Page([], 0, size, False, answer.moment, etag, unchanged=True)
+        items = answer.body[key] if isinstance(answer.body, dict) else answer.body
+        return Page(
+            items=items or [],
+            start=number * size,
+            end=(number + 1) * size,
+            # `total_count` is no proof of anything, and a short page may be followed by another.
+            is_last=not answer.has_next and len(items or ()) < size,
+            moment=answer.moment,
+            etag=answer.headers.get("ETag"),
+        )
+    if problem is None:
+        raise UnavailableError(f"No page size fits offset {offset} of {path}.")
+    raise problem
+
+
+def read_all(
+    client: Client, path: str, key: str, params: Mapping[str, str | int] | None = None
+) -> Iterator[dict[str, Any]]:
+    """Yield every item of a list once."""
+    offset, seen = 0, set()
+    while True:
+        page = read_page(client, path, key, offset, params=params)
+        for item in page.items:
+            if item["id"] not in seen:
+                seen.add(item["id"])
+                yield item
+        if page.is_last or not page.items:
+            return
+        offset = page.end

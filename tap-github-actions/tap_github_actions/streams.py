@@ -1,0 +1,200 @@
+"""The Singer streams: names, keys, schemas. What fills them is in `engine.py`."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from singer_sdk import Stream
+from singer_sdk import typing as th
+from typing_extensions import override
+
+if TYPE_CHECKING:
+    from collections.abc import Generator, Iterable
+
+    from singer_sdk.helpers import types
+
+    from tap_github_actions.tap import TapGitHubActions
+
+STATE_STREAM = "workflow_runs"
+"""The stream under whose name the bookmarks are kept; it need not be selected."""
+
+_TEXT = th.StringType(nullable=True)
+_WHOLE = th.IntegerType(nullable=True)
+_NUMBER = th.NumberType(nullable=True)
+_TIME = th.DateTimeType(nullable=True)
+
+
+def _schema(key: dict[str, th.JSONTypeHelper[Any]], **columns: Any) -> dict[str, Any]:
+    keys = [th.Property(name, kind, required=True) for name, kind in key.items()]
+    return th.PropertiesList(
+        *keys, *(th.Property(name, kind) for name, kind in columns.items())
+    ).to_dict()
+
+
+class GitHubStream(Stream):
+    """A stream that is filled while runs are read, together with the others."""
+
+    _tap: TapGitHubActions
+
+    def __init__(self, tap: TapGitHubActions) -> None:
+        super().__init__(tap)
+        self.forced_replication_method = "INCREMENTAL"
+        self.is_announced = False
+
+    @override
+    def get_records(self, context: types.Context | None) -> Iterable[types.Record]:
+        """Return nothing: records of all streams come from one pass over the repositories."""
+        return ()
+
+    @override
+    def _sync_records(
+        self, context: types.Context | None = None, *, write_messages: bool = True
+    ) -> Generator[dict[str, Any], Any, Any]:
+        """Make the one pass, if this is the first stream to be synced."""
+        self._tap.read_everything()
+        yield from ()
+
+    @override
+    def _write_schema_message(self) -> None:
+        """Announce the stream once."""
+        if not self.is_announced:
+            self.is_announced = True
+            super()._write_schema_message()
+
+    @override
+    def _write_state_message(self) -> None:
+        """Leave the state to the one pass: only it knows what is covered."""
+
+    @override
+    def finalize_state_progress_markers(self, state: dict[str, Any] | None = None) -> None:
+        """Leave the state as it is; it carries no markers."""
+
+
+class WorkflowRuns(GitHubStream):
+    """One record for each completed attempt of a run."""
+
+    name = "workflow_runs"
+    primary_keys: ClassVar[tuple[str, ...]] = ("github_run_id", "run_attempt")
+    schema: ClassVar[dict[str, Any]] = _schema(
+        {"github_run_id": th.IntegerType(), "run_attempt": th.IntegerType()},
+        repository=_TEXT,
+        repository_id=_WHOLE,
+        workflow_id=_WHOLE,
+        workflow_name=_TEXT,
+        workflow_path=_TEXT,
+        run_number=_WHOLE,
+        display_title=_TEXT,
+        branch=_TEXT,
+        commit_sha=_TEXT,
+        event_type=_TEXT,
+        status=_TEXT,
+        conclusion=_TEXT,
+        actor=_TEXT,
+        triggering_actor=_TEXT,
+        run_created_at=_TIME,
+        started_at=_TIME,
+        completed_at=_TIME,
+        duration_seconds=_NUMBER,
+        github_updated_at=_TIME,
+        html_url=_TEXT,
+        pull_request_numbers=th.ArrayType(th.IntegerType(), nullable=True),
+        head_repository=_TEXT,
+    )
+
+
+class WorkflowJobs(GitHubStream):
+    """One record for each job of a completed attempt."""
+
+    name = "workflow_jobs"
+    primary_keys: ClassVar[tuple[str, ...]] = ("github_job_id",)
+    schema: ClassVar[dict[str, Any]] = _schema(
+        {"github_job_id": th.IntegerType()},
+        github_run_id=_WHOLE,
+        run_attempt=_WHOLE,
+        repository=_TEXT,
+        workflow_name=_TEXT,
+        job_name=_TEXT,
+        status=_TEXT,
+        conclusion=_TEXT,
+        queued_at=_TIME,
+        started_at=_TIME,
+        completed_at=_TIME,
+        queued_seconds=_NUMBER,
+        duration_seconds=_NUMBER,
+        is_carried_over=th.BooleanType(nullable=True),
+        runner_name=_TEXT,
+        runner_group=_TEXT,
+        runner_labels=th.ArrayType(th.StringType(), nullable=True),
+        branch=_TEXT,
+        commit_sha=_TEXT,
+        html_url=_TEXT,
+    )
+
+
+class WorkflowSteps(GitHubStream):
+    """One record for each step of a job."""
+
+    name = "workflow_steps"
+    primary_keys: ClassVar[tuple[str, ...]] = ("github_job_id", "step_number")
+    schema: ClassVar[dict[str, Any]] = _schema(
+        {"github_job_id": th.IntegerType(), "step_number": th.IntegerType()},
+        repository=_TEXT,
+        github_run_id=_WHOLE,
+        run_attempt=_WHOLE,
+        step_name=_TEXT,
+        status=_TEXT,
+        conclusion=_TEXT,
+        started_at=_TIME,
+        completed_at=_TIME,
+        duration_seconds=_NUMBER,
+    )
+
+
+class Workflows(GitHubStream):
+    """One record for each workflow file."""
+
+    name = "workflows"
+    primary_keys: ClassVar[tuple[str, ...]] = ("workflow_id",)
+    schema: ClassVar[dict[str, Any]] = _schema(
+        {"workflow_id": th.IntegerType()},
+        repository=_TEXT,
+        repository_id=_WHOLE,
+        workflow_name=_TEXT,
+        workflow_path=_TEXT,
+        state=_TEXT,
+        workflow_created_at=_TIME,
+        workflow_updated_at=_TIME,
+        html_url=_TEXT,
+    )
+
+
+class CoverageSnapshots(GitHubStream):
+    """One record for each coverage report found in a run's artifacts."""
+
+    name = "coverage_snapshots"
+    primary_keys: ClassVar[tuple[str, ...]] = ("snapshot_id",)
+    schema: ClassVar[dict[str, Any]] = _schema(
+        {"snapshot_id": th.UUIDType()},
+        repository=_TEXT,
+        branch=_TEXT,
+        commit_sha=_TEXT,
+        github_run_id=_WHOLE,
+        run_attempt=_WHOLE,
+        report_name=_TEXT,
+        format=_TEXT,
+        lines_covered=_WHOLE,
+        lines_total=_WHOLE,
+        branches_covered=_WHOLE,
+        branches_total=_WHOLE,
+        percent=_NUMBER,
+        measured_at=_TIME,
+    )
+
+
+STREAMS: tuple[type[GitHubStream], ...] = (
+    WorkflowRuns,
+    WorkflowJobs,
+    WorkflowSteps,
+    Workflows,
+    CoverageSnapshots,
+)
