@@ -1,0 +1,166 @@
+"""Rows that wait for the next flush: the last record of a key wins, before anything is sent.
+
+A row is a list of column values followed by the number of the input line it came from. A column
+that its record did not mention holds UNSET: absent is not null, and leaves the table's value.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Final, Literal
+
+from target_telemetry_postgres.columns import (
+    BOOLEAN,
+    DATE,
+    INTEGER_RANGES,
+    NUMERIC,
+    TEXT,
+    TIMESTAMPTZ,
+    UUID,
+    base_type,
+)
+from target_telemetry_postgres.convert import to_naive_timestamp
+from target_telemetry_postgres.rows import UNSET, Row
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from target_telemetry_postgres.rejection import Rejection
+    from target_telemetry_postgres.upsert import Shape
+
+Mode = Literal["upsert", "append", "insert-new"]
+Key = Any
+
+#: Types whose values, as converted, are equal exactly when Postgres says so.
+_EQUAL_AS_SENT: Final = frozenset({*INTEGER_RANGES, NUMERIC, TEXT, BOOLEAN, DATE, UUID})
+
+
+@dataclass(frozen=True, slots=True)
+class Destination:
+    """Where the rows of a stream go, and how."""
+
+    stream: str
+    shape: Shape
+    mode: Mode
+    originals: dict[str, str]
+    partitioned: bool = False
+    shadow_of: str | None = None
+
+
+@dataclass(slots=True)
+class Part:
+    """What one flush does for one stream."""
+
+    destination: Destination
+    rows: list[Row]
+    deleted: list[Row] = field(default_factory=list)
+    read: int = 0
+    expired: int = 0
+    rejected: int = 0
+    absent: bool = False
+    null_keys: bool = False
+
+
+@dataclass(slots=True)
+class Batch:
+    """One flush: rows of any number of streams, and the newest state that they complete."""
+
+    parts: list[Part]
+    rejections: list[Rejection]
+    state: bytes | None = None
+
+    @property
+    def rows(self) -> int:
+        """How many rows will be sent."""
+        return sum(len(part.rows) + len(part.deleted) for part in self.parts)
+
+
+class Buffer:
+    """Collects the rows of one stream."""
+
+    def __init__(self, destination: Destination) -> None:
+        self.destination = destination
+        self.read = 0
+        self.expired = 0
+        self.rejected = 0
+        shape = destination.shape
+        keyed = destination.mode == "upsert"
+        self._key_at = [list(shape.columns).index(name) for name in shape.key] if keyed else []
+        self._key_of = _key_function(shape, self._key_at) if keyed else None
+        self._list: list[Row] = []
+        self._by_key: dict[Key, Row] = {}
+        self._deleted: dict[Key, Row] = {}
+        self._absent = False
+
+    def __len__(self) -> int:
+        return len(self._list) + len(self._by_key) + len(self._deleted)
+
+    def add(self, row: Row) -> None:
+        """A row to write; of several with one key the last wins, column by column."""
+        if self._key_of is None:
+            self._list.append([None if value is UNSET else value for value in row])
+            return
+        key = self._key_of(row)
+        if UNSET in row:
+            self._absent = True
+            before = self._by_key.get(key)
+            if before is not None:
+                row = [old if new is UNSET else new for old, new in zip(before, row, strict=True)]
+            elif key in self._deleted:
+                row = [None if value is UNSET else value for value in row]
+        if self._deleted:
+            self._deleted.pop(key, None)
+        self._by_key[key] = row
+
+    def delete(self, row: Row) -> None:
+        """A row whose key is to go."""
+        if self._key_of is None:
+            return
+        key = self._key_of(row)
+        self._by_key.pop(key, None)
+        self._deleted[key] = row
+
+    def take(self) -> Part | None:
+        """Everything collected so far; the buffer starts again empty."""
+        if not (self.read or len(self) or self.rejected or self.expired):
+            return None
+        rows = self._list if self._key_of is None else list(self._by_key.values())
+        deleted = list(self._deleted.values())
+        part = Part(
+            self.destination,
+            rows,
+            deleted,
+            read=self.read,
+            expired=self.expired,
+            rejected=self.rejected,
+            absent=self._absent and any(UNSET in row for row in rows),
+            null_keys=any(row[at] is None for at in self._key_at for row in (*rows, *deleted)),
+        )
+        self._list, self._by_key, self._deleted = [], {}, {}
+        self.read = self.expired = self.rejected = 0
+        self._absent = False
+        return part
+
+
+def _key_function(shape: Shape, at: Sequence[int]) -> Callable[[Row], Key]:
+    """A function from a row to something equal exactly when the keys are."""
+    types = [base_type(shape.columns[name]) for name in shape.key]
+    if all(pg_type in _EQUAL_AS_SENT for pg_type in types):
+        if len(at) == 1:
+            (only,) = at
+            return lambda row: row[only]
+        return lambda row: tuple([row[index] for index in at])
+    return lambda row: tuple(
+        [_canonical(row[index], pg_type) for index, pg_type in zip(at, types, strict=True)]
+    )
+
+
+def _canonical(value: Any, pg_type: str) -> Any:
+    if value is None:
+        return None
+    if pg_type == TIMESTAMPTZ:
+        return to_naive_timestamp(value)
+    if pg_type == "jsonb":
+        return json.dumps(json.loads(value), sort_keys=True)
+    return value

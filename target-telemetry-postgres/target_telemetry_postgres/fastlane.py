@@ -1,0 +1,356 @@
+"""The msgspec types that decode an ordinary record straight into a row, checked on the way.
+
+A type made here accepts only values that the property's JSON Schema accepts and its column can
+store. It may refuse more than the schema does: what it refuses takes the careful road
+(`rows.py`), which knows the reason and has the last word.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from decimal import Decimal
+from typing import Annotated, Any, Final, Literal, Union
+
+import msgspec
+
+from target_telemetry_postgres import convert
+from target_telemetry_postgres.columns import (
+    BOOLEAN,
+    DATE,
+    INTEGER_RANGES,
+    JSONB,
+    TIME,
+    TIMESTAMPTZ,
+    UUID,
+    Json,
+    base_type,
+    element_type,
+    variants,
+)
+from target_telemetry_postgres.schemas import validator
+
+Fix = Callable[[Any], Any]
+
+#: Keywords by which a JSON Schema can refuse a value; all others only describe.
+CONSTRAINTS: Final = frozenset(
+    [
+        "$dynamicRef",
+        "$ref",
+        "additionalProperties",
+        "allOf",
+        "anyOf",
+        "const",
+        "contains",
+        "dependentRequired",
+        "dependentSchemas",
+        "else",
+        "enum",
+        "exclusiveMaximum",
+        "exclusiveMinimum",
+        "if",
+        "items",
+        "maxContains",
+        "maxItems",
+        "maxLength",
+        "maxProperties",
+        "maximum",
+        "minContains",
+        "minItems",
+        "minLength",
+        "minProperties",
+        "minimum",
+        "multipleOf",
+        "not",
+        "oneOf",
+        "pattern",
+        "patternProperties",
+        "prefixItems",
+        "properties",
+        "propertyNames",
+        "required",
+        "then",
+        "type",
+        "unevaluatedItems",
+        "unevaluatedProperties",
+        "uniqueItems",
+    ]
+)
+_PATTERNS: Final = {
+    TIMESTAMPTZ: convert.TIMESTAMP_PATTERN,
+    DATE: convert.DATE_PATTERN,
+    TIME: convert.TIME_PATTERN,
+    UUID: convert.UUID_PATTERN,
+}
+_STRING_WORDS: Final = {
+    "minLength": "min_length",
+    "maxLength": "max_length",
+    "pattern": "pattern",
+}
+_NUMBER_WORDS: Final = {
+    "minimum": "ge",
+    "maximum": "le",
+    "exclusiveMinimum": "gt",
+    "exclusiveMaximum": "lt",
+}
+
+
+class NotPlain(Exception):  # noqa: N818 - a detour, not an error
+    """The record is not of the ordinary kind: take the careful road."""
+
+
+class Inexpressible(Exception):  # noqa: N818 - a detour, not an error
+    """No msgspec type says what this schema says."""
+
+
+def lane(schema: Json, pg_type: str, *, null_ok: bool) -> tuple[Any, Fix | None]:
+    """The type that decodes a property, and what remains to be done to its value."""
+    try:
+        kind, fix = _strict(schema, pg_type, null_ok=null_ok)
+        made = Union[kind, None] if null_ok and kind not in {Any, msgspec.Raw} else kind  # noqa: UP007 - kind is a value
+        msgspec.json.Decoder(made)
+    except (Inexpressible, TypeError):
+        return Any, _checked(schema, convert.converter(pg_type))
+    return made, fix
+
+
+def unchecked_lane(pg_type: str) -> tuple[Any, Fix | None]:
+    """As `lane`, where the schema is not to be enforced: whatever the column can store."""
+    if base_type(pg_type) == JSONB:
+        return msgspec.Raw, _raw_json({}, null_ok=True)
+    return Any, _plainly(convert.converter(pg_type))
+
+
+def _strict(schema: Json, pg_type: str, *, null_ok: bool) -> tuple[Any, Fix | None]:
+    base = base_type(pg_type)
+    if base == JSONB:
+        return msgspec.Raw, _raw_json(schema, null_ok=null_ok)
+    choices = [one for one in variants(schema) if one["type"] != "null"]
+    kinds = {one["type"] for one in choices}
+    if element_type(pg_type) is not None:
+        return _array(choices, pg_type)
+    if base in INTEGER_RANGES and kinds == {"integer"}:
+        return _integer(choices, INTEGER_RANGES[base]), None
+    if base in {"numeric", "double precision", "real"} and kinds <= {"integer", "number"}:
+        return Any, _number(schema)
+    if base == "text" and kinds == {"string"}:
+        return _string(choices), None
+    return _unlimited(choices, kinds, base), None
+
+
+def _unlimited(choices: list[dict[str, Any]], kinds: set[Any], base: str) -> Any:
+    """Types whose values the schema may not limit any further."""
+    _only(choices, {"type"})
+    if base == BOOLEAN and kinds == {"boolean"}:
+        return bool
+    if base in _PATTERNS and kinds == {"string"}:
+        return Annotated[str, msgspec.Meta(pattern=_PATTERNS[base])]
+    raise Inexpressible(base)
+
+
+def _only(choices: list[dict[str, Any]], words: set[str]) -> None:
+    for choice in choices:
+        if (CONSTRAINTS & choice.keys()) - words:
+            raise Inexpressible(choice)
+
+
+def _single(choices: list[dict[str, Any]]) -> dict[str, Any]:
+    """The one constrained choice; several with different constraints are beyond a type."""
+    bare = [{word: one[word] for word in CONSTRAINTS & one.keys()} for one in choices]
+    if any(one != bare[0] for one in bare):
+        raise Inexpressible(choices)
+    return bare[0]
+
+
+def _integer(choices: list[dict[str, Any]], bounds: tuple[int, int]) -> Any:
+    one = _single(choices)
+    _only([one], {"type", *_NUMBER_WORDS})
+    limits = {_NUMBER_WORDS[word]: one[word] for word in _NUMBER_WORDS if word in one}
+    if not all(isinstance(limit, int) for limit in limits.values()):
+        raise Inexpressible(one)
+    low, high = limits.pop("gt", None), limits.pop("lt", None)
+    floor = max(bounds[0], limits.get("ge", bounds[0]), bounds[0] if low is None else low + 1)
+    ceiling = min(bounds[1], limits.get("le", bounds[1]), bounds[1] if high is None else high - 1)
+    return Annotated[int, msgspec.Meta(ge=floor, le=ceiling)]
+
+
+def _string(choices: list[dict[str, Any]]) -> Any:
+    one = _single(choices)
+    _only([one], {"type", "enum", *_STRING_WORDS})
+    words = {_STRING_WORDS[word]: one[word] for word in _STRING_WORDS if word in one}
+    if "enum" in one:
+        allowed = tuple(value for value in one["enum"] if isinstance(value, str))
+        if words or not allowed:
+            raise Inexpressible(one)
+        return Literal[allowed]
+    return Annotated[str, msgspec.Meta(**words)] if words else str
+
+
+def _array(choices: list[dict[str, Any]], pg_type: str) -> tuple[Any, Fix]:
+    one = _single(choices)
+    _only([one], {"type", "items"})
+    element = element_type(pg_type)
+    items = [each for each in variants(one["items"]) if each["type"] != "null"]
+    kinds = {each["type"] for each in items}
+    inner: Any
+    if element == "text" and kinds == {"string"}:
+        inner = _string(items)
+    elif element in INTEGER_RANGES and kinds == {"integer"}:
+        inner = _integer(items, INTEGER_RANGES[element])
+    else:
+        raise Inexpressible(pg_type)
+    if any(each["type"] == "null" for each in variants(one["items"])):
+        inner = Union[inner, None]  # noqa: UP007 - inner is a value
+    return list[inner], convert.array_literal
+
+
+def _number(schema: Json) -> Fix:
+    within = _bounds_check(schema)
+
+    def fix(value: Any) -> Any:
+        if value.__class__ is not Decimal and value.__class__ is not int:
+            raise NotPlain
+        if within is not None and not within(value):
+            raise NotPlain
+        return value
+
+    return fix
+
+
+def _bounds_check(schema: Json) -> Callable[[Any], bool] | None:
+    bare = all(not (CONSTRAINTS & one.keys()) - {"type"} for one in variants(schema))
+    numbers = {one["type"] for one in variants(schema)} - {"null"}
+    if bare and "number" in numbers:
+        return None
+    judge = validator(schema)
+    return lambda value: bool(judge.is_valid(value))
+
+
+def _raw_json(schema: Json, *, null_ok: bool) -> Fix:
+    """Keep the tap's own JSON text: nothing is decoded, unless the schema looks inside."""
+    check = _inside_check(schema)
+
+    def fix(value: msgspec.Raw) -> str | None:
+        text = bytes(value)
+        if text == b"null":
+            if not null_ok:
+                raise NotPlain
+            return None
+        if check is not None:
+            check(text)
+        return text.decode()
+
+    return fix
+
+
+def _inside_check(schema: Json) -> Fix | None:
+    choices = variants(schema)
+    if all(one["type"] is None and not (CONSTRAINTS & one.keys()) - {"type"} for one in choices):
+        return None
+    try:
+        return msgspec.json.Decoder(shape(schema)).decode
+    except (Inexpressible, TypeError):
+        judge = validator(schema)
+        decoder = msgspec.json.Decoder(float_hook=Decimal)
+
+        def check(text: bytes) -> None:
+            if not judge.is_valid(decoder.decode(text)):
+                raise NotPlain
+
+        return check
+
+
+def shape(schema: Any) -> Any:
+    """A type that accepts JSON of this schema, for checking only.
+
+    Raises:
+        Inexpressible: If only a JSON Schema validator can tell.
+    """
+    if not isinstance(schema, Mapping):
+        raise Inexpressible(schema)
+    return Union[tuple(_shape_of(one) for one in variants(schema))]  # noqa: UP007 - of values
+
+
+_SHAPES: Final[dict[str | None, Any]] = {
+    "integer": int,
+    "number": Union[int, float],  # noqa: UP007 - `int | float` is no type object on 3.10
+    "boolean": bool,
+    "null": None,
+    None: Any,
+}
+
+
+def _shape_of(one: dict[str, Any]) -> Any:
+    kind = one["type"]
+    if kind == "string":
+        return _string([one])
+    if kind == "object":
+        return _object(one)
+    if kind == "array":
+        _only([one], {"type", "items"})
+        return list[shape(one["items"])] if one.get("items") else list  # type: ignore[misc] # made at run time
+    _only([one], {"type"})
+    if kind not in _SHAPES:
+        raise Inexpressible(kind)
+    return _SHAPES[kind]
+
+
+def _object(one: dict[str, Any]) -> Any:
+    _only([one], {"type", "properties", "required", "additionalProperties"})
+    others = one.get("additionalProperties", True)
+    if others not in (True, False, {}):
+        raise Inexpressible(others)
+    properties = one.get("properties", {})
+    required = set(one.get("required", ()))
+    if not properties and others is not False and not required:
+        return dict
+    if not required <= properties.keys():
+        raise Inexpressible(one)
+    return record_type(
+        "Nested",
+        [(name, shape(inner), name in required) for name, inner in properties.items()],
+        forbid_unknown=others is False,
+    )
+
+
+def record_type(
+    name: str, fields: list[tuple[str, Any, bool]], *, forbid_unknown: bool
+) -> type[msgspec.Struct]:
+    """A struct with one field a property: (name in JSON, type, required)."""
+    spec: list[Any] = []
+    for number, (_, kind, required) in enumerate(fields):
+        if required:
+            spec.append((f"f{number}", kind))
+        else:
+            optional = Any if kind is Any else Union[kind, msgspec.UnsetType]  # noqa: UP007 - kind is a value
+            spec.append((f"f{number}", optional, msgspec.UNSET))
+    return msgspec.defstruct(
+        name,
+        spec,
+        rename={f"f{number}": original for number, (original, _, _) in enumerate(fields)},
+        forbid_unknown_fields=forbid_unknown,
+        kw_only=True,
+        gc=False,
+    )
+
+
+def _checked(schema: Json, convert_value: Fix) -> Fix:
+    """The property's own JSON Schema validator, then the conversion."""
+    judge = validator(schema)
+    convert_plainly = _plainly(convert_value)
+
+    def fix(value: Any) -> Any:
+        if not judge.is_valid(value):
+            raise NotPlain
+        return convert_plainly(value)
+
+    return fix
+
+
+def _plainly(convert_value: Fix) -> Fix:
+    def fix(value: Any) -> Any:
+        try:
+            return convert_value(value)
+        except convert.Misfit:
+            raise NotPlain from None
+
+    return fix

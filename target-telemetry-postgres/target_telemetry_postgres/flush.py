@@ -1,0 +1,247 @@
+"""One flush: every waiting row of every stream, in one transaction on one connection."""
+
+from __future__ import annotations
+
+import re
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Final
+
+import psycopg
+from psycopg import sql
+
+from target_telemetry_postgres import upsert
+from target_telemetry_postgres.convert import array_literal
+from target_telemetry_postgres.ledger import StreamCounts
+from target_telemetry_postgres.rejection import Rejection
+from target_telemetry_postgres.rows import UNSET, Row
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from target_telemetry_postgres.batches import Batch, Destination, Part
+
+Connection = psycopg.Connection[tuple[Any, ...]]
+
+#: Errors that are about a value, not about the server or the statement.
+VALUE_ERRORS: Final = (psycopg.DataError, psycopg.IntegrityError)
+_TOO_LARGE: Final = ("54000", "54001", "53400")
+#: Filter out known rows first when at least this share of a sample is known.
+_MOSTLY: Final = 0.5
+_COPY_LINE: Final = re.compile(r"^COPY \S+, \D*(\d+)(?:, \D*? ([^:]+))?")
+
+
+@dataclass(slots=True)
+class Result:
+    """What a flush did."""
+
+    counts: dict[str, StreamCounts] = field(default_factory=dict)
+    rejections: list[Rejection] = field(default_factory=list)
+
+
+def write(connection: Connection, batch: Batch) -> Result:
+    """Write everything, in the open transaction; the caller commits.
+
+    Streams go in the order of their tables' names, so that two runs lock in the same order.
+    """
+    result = Result(rejections=list(batch.rejections))
+    for part in sorted(batch.parts, key=lambda part: part.destination.shape.stage_name):
+        counts = result.counts.setdefault(part.destination.stream, StreamCounts())
+        counts.read += part.read
+        counts.expired += part.expired
+        counts.rejected += part.rejected
+        refused = _write_part(connection, part, counts)
+        counts.rejected += len(refused)
+        # Also a record that a later one of its key replaced before anything was written.
+        counts.unchanged = (
+            counts.read
+            - counts.inserted
+            - counts.updated
+            - counts.deleted
+            - counts.rejected
+            - counts.expired
+        )
+        result.rejections += refused
+    return result
+
+
+def _write_part(connection: Connection, part: Part, counts: StreamCounts) -> list[Rejection]:
+    refused: list[Rejection] = []
+    if part.deleted:
+        with _savepoint(connection):
+            counts.deleted += _delete(connection, part)
+    rows = part.rows
+    while rows:
+        try:
+            with _savepoint(connection):
+                _put(connection, part, rows, counts)
+        except psycopg.Error as error:
+            if not _about_a_value(error):
+                raise
+            rows, rejection = _without_culprit(connection, part, rows, error)
+            refused.append(rejection)
+        else:
+            break
+    return refused
+
+
+@contextmanager
+def _savepoint(connection: Connection) -> Iterator[None]:
+    with connection.transaction():
+        yield
+
+
+def _about_a_value(error: psycopg.Error) -> bool:
+    if error.sqlstate in _TOO_LARGE:
+        return True
+    return isinstance(error, VALUE_ERRORS)
+
+
+def _put(connection: Connection, part: Part, rows: Sequence[Row], counts: StreamCounts) -> None:
+    """Store rows that are all good, or raise what the server says of the first bad one."""
+    destination = part.destination
+    if destination.mode == "append":
+        _copy(connection, upsert.copy_to_target(destination.shape), rows)
+        counts.inserted += len(rows)
+        return
+    inserted, written = _merge(connection, part, rows)
+    counts.inserted += inserted
+    counts.updated += written - inserted
+
+
+def _merge(connection: Connection, part: Part, rows: Sequence[Row]) -> tuple[int, int]:
+    destination, shape = part.destination, part.destination.shape
+    connection.execute(upsert.create_stage(shape))
+    absent = part.absent
+    _copy(
+        connection,
+        upsert.copy_to_stage(shape, list(shape.columns), absent=absent),
+        rows,
+        absent=absent,
+    )
+    if destination.mode == "insert-new":
+        return _pair(connection, upsert.insert_new(shape))
+    if absent:
+        connection.execute(upsert.lock_known(shape, null_keys=part.null_keys))
+        connection.execute(upsert.fill_absent(shape, null_keys=part.null_keys))
+    sampled, known = _pair(connection, upsert.sample_unchanged(shape, len(rows)))
+    return _pair(
+        connection,
+        upsert.merge(
+            shape,
+            skip_known=known >= _MOSTLY * max(sampled, 1),
+            system_columns=not destination.partitioned,
+        ),
+    )
+
+
+def _delete(connection: Connection, part: Part) -> int:
+    shape = part.destination.shape
+    at = [list(shape.columns).index(name) for name in shape.key]
+    connection.execute(upsert.create_stage(shape))
+    keys = [[*(row[index] for index in at), row[-1]] for row in part.deleted]
+    _copy(connection, upsert.copy_to_stage(shape, shape.key), keys)
+    (deleted,) = _one(connection, upsert.delete_staged(shape, null_keys=part.null_keys))
+    connection.execute(sql.SQL("TRUNCATE {}").format(shape.stage))
+    return int(deleted)
+
+
+def _copy(
+    connection: Connection, statement: sql.Composed, rows: Sequence[Row], *, absent: bool = False
+) -> None:
+    with connection.cursor() as cursor, cursor.copy(statement) as copy:
+        write_row = copy.write_row
+        if absent:
+            for row in rows:
+                write_row(_with_absent(row))
+        else:
+            for row in rows:
+                write_row(row[:-1])
+
+
+def _with_absent(row: Row) -> Row:
+    if UNSET not in row:
+        return [*row[:-1], None]
+    missing = [number for number, value in enumerate(row) if value is UNSET]
+    values = [None if value is UNSET else value for value in row[:-1]]
+    return [*values, array_literal(missing)]
+
+
+def _pair(connection: Connection, statement: sql.Composed) -> tuple[int, int]:
+    first, second = _one(connection, statement)
+    return int(first), int(second)
+
+
+def _one(connection: Connection, statement: sql.Composed) -> tuple[Any, ...]:
+    row = connection.execute(statement).fetchone()
+    return row if row is not None else (0, 0)
+
+
+# --- The one row that the server refuses -----------------------------------------------------
+
+
+def _without_culprit(
+    connection: Connection, part: Part, rows: Sequence[Row], error: psycopg.Error
+) -> tuple[list[Row], Rejection]:
+    """The rows without the one that the server refused, and why it did."""
+    at, column = _place(error)
+    if at is None or at >= len(rows):
+        at, error = _search(connection, part, rows, error)
+    rejection = _rejection(part.destination, rows[at], error, column or error.diag.column_name)
+    return [*rows[:at], *rows[at + 1 :]], rejection
+
+
+def _place(error: psycopg.Error) -> tuple[int | None, str | None]:
+    """The row and column that COPY names in its context, in whatever language."""
+    for line in (error.diag.context or "").splitlines():
+        match = _COPY_LINE.match(line)
+        if match:
+            return int(match[1]) - 1, match[2]
+    return None, None
+
+
+def _search(
+    connection: Connection, part: Part, rows: Sequence[Row], error: psycopg.Error
+) -> tuple[int, psycopg.Error]:
+    """Find a refused row by halving; what is tried is rolled back."""
+    low, high = 0, len(rows)
+    while high - low > 1:
+        middle = (low + high) // 2
+        refused = _refused(connection, part, rows[low:middle])
+        if refused is None:
+            low = middle
+        else:
+            high, error = middle, refused
+    return low, error
+
+
+def _refused(connection: Connection, part: Part, rows: Sequence[Row]) -> psycopg.Error | None:
+    try:
+        with connection.transaction(force_rollback=True):
+            _put(connection, part, rows, StreamCounts())
+    except psycopg.Error as error:
+        if not _about_a_value(error):
+            raise
+        return error
+    return None
+
+
+def _rejection(
+    destination: Destination, row: Row, error: psycopg.Error, column: str | None
+) -> Rejection:
+    names = list(destination.shape.columns)
+    record = {
+        destination.originals.get(name, name): value
+        for name, value in zip(names, row[:-1], strict=True)
+        if value is not UNSET
+    }
+    original = destination.originals.get(column, column) if column else None
+    reason = error.diag.message_primary or str(error)
+    return Rejection(
+        destination.stream,
+        reason,
+        record,
+        original,
+        record.get(original) if original else None,
+        row[-1],
+    )

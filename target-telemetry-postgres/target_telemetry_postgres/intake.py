@@ -1,0 +1,240 @@
+"""What comes in: SCHEMA, RECORD, BATCH and ACTIVATE_VERSION messages, each to its sink."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Final, Protocol
+
+from singer_sdk.exceptions import RecordsWithoutSchemaException
+from singer_sdk.mapper import RemoveRecordTransform, SameRecordTransform
+from singer_sdk.singerlib.encoding import GenericSingerReader
+
+from target_telemetry_postgres import batchfiles, messages, scrub
+from target_telemetry_postgres.fastlane import NotPlain
+from target_telemetry_postgres.rows import Refused
+from target_telemetry_postgres.streams import Definition, Options, Sink, define
+
+if TYPE_CHECKING:
+    import logging
+
+    from singer_sdk.mapper import PluginMapper
+
+    from target_telemetry_postgres.batches import Part
+    from target_telemetry_postgres.rejects import Rejects
+
+requires: Final = GenericSingerReader.assert_line_requires
+
+
+class Outlet(Protocol):
+    """What the intake asks of the load."""
+
+    def flush(self) -> None:
+        """Hand over what is buffered."""
+
+    def open_sink(self, definition: Definition) -> Sink:
+        """Prepare a stream's table."""
+
+    def activate(self, sink: Sink, version: int) -> None:
+        """Retire the rows of earlier versions."""
+
+
+@dataclass(slots=True)
+class Source:
+    """A stream as the tap names it, and the sinks that the stream maps make of it."""
+
+    schema: dict[str, Any]
+    key: Any
+    maps: list[Any] = field(default_factory=list)
+    #: The one sink that takes records just as they come; None if a map has to see them.
+    fast: Sink | None = None
+
+
+class Intake:
+    """Turns messages into buffered rows, and knows how much is waiting."""
+
+    def __init__(
+        self,
+        outlet: Outlet,
+        mapper: PluginMapper,
+        options: Options,
+        rejects: Rejects,
+        *,
+        batch_rows: int,
+        logger: logging.Logger,
+    ) -> None:
+        self._outlet = outlet
+        self._mapper = mapper
+        self._options = options
+        self._rejects = rejects
+        self._batch_rows = batch_rows
+        self._logger = logger
+        self._sources: dict[str, Source] = {}
+        self._sinks: dict[str, Sink] = {}
+        self._versioned: set[str] = set()
+        self._warned_of_versions: set[str] = set()
+        self.line = 0
+        self.rows = 0
+        self.bytes = 0
+        self.oldest: float | None = None
+        self.dropped_characters = 0
+
+    def take(self) -> list[Part]:
+        """Everything that is buffered; counting starts anew."""
+        parts = [part for sink in self._sinks.values() if (part := sink.take())]
+        self.rows = self.bytes = 0
+        self.oldest = None
+        return parts
+
+    # --- RECORD ------------------------------------------------------------------------------
+
+    def record(self, envelope: messages.Envelope, line: bytes) -> None:
+        """A record as it comes, on the fast road if nothing speaks against it."""
+        source = self._sources.get(envelope.stream)
+        sink = source.fast if source is not None else None
+        if (
+            sink is None
+            or scrub.NUL_ESCAPE in line
+            or (sink.has_json and any(mark in line for mark in scrub.SURROGATE_ESCAPES))
+        ):
+            self.careful_record(messages.decode(line), line)
+            return
+        if envelope.version is not None and self._options.versions:
+            sink = self._with_versions(sink.definition.stream, sink)
+        try:
+            row = sink.plan.row(envelope.record)
+        except NotPlain:
+            self.careful_record(messages.decode(line), line)
+            return
+        sink.accept(row, envelope.version, envelope.time_extracted, self.line)
+        self._count(len(line))
+
+    def careful_record(self, message: dict[str, Any], line: bytes) -> None:
+        """The SDK's ordinary road: stream maps, its validation, value by value."""
+        requires(message, {"stream", "record"})
+        record = message["record"]
+        if b"\\u" in line:
+            record, dropped = scrub.scrub(record)
+            self.dropped_characters += dropped
+        self._careful(
+            message["stream"], record, message.get("version"), message.get("time_extracted")
+        )
+        self._count(len(line))
+
+    def _careful(self, stream: str, record: Any, version: Any, extracted_at: Any) -> None:
+        for stream_map in self._source(stream, "record").maps:
+            transformed = stream_map.transform(dict(record))
+            if transformed is None:
+                continue
+            alias = stream_map.stream_alias
+            sink = self._sinks[alias]
+            if version is not None and self._options.versions:
+                sink = self._with_versions(alias, sink)
+            try:
+                row = sink.plan.careful_row(transformed)
+            except Refused as refused:
+                sink.buffer.read += 1
+                sink.buffer.rejected += 1
+                self._rejects.take(refused.rejection, self.line)
+            else:
+                sink.accept(row, version, extracted_at, self.line)
+
+    def batch(self, message: dict[str, Any]) -> None:
+        """Records in files; they are not checked less for that."""
+        requires(message, {"stream", "encoding", "manifest"})
+        for text in batchfiles.records(message["encoding"], message["manifest"]):
+            record = messages.decode(text) if isinstance(text, bytes) else text
+            record, dropped = scrub.scrub(record)
+            self.dropped_characters += dropped
+            self._careful(message["stream"], record, None, None)
+            self._count(len(text))
+            if self.rows >= self._batch_rows:
+                self._outlet.flush()
+
+    def _count(self, size: int) -> None:
+        self.rows += 1
+        self.bytes += size
+        if self.oldest is None:
+            self.oldest = time.monotonic()
+
+    def _source(self, stream: str, what: str) -> Source:
+        source = self._sources.get(stream)
+        if source is None:
+            raise RecordsWithoutSchemaException(
+                f"A {what} for stream '{stream}' was encountered before a "
+                "corresponding schema. Check that the Tap correctly implements "
+                "the Singer spec."
+            )
+        return source
+
+    # --- SCHEMA ------------------------------------------------------------------------------
+
+    def schema(self, message: dict[str, Any]) -> None:
+        """A stream's definition; one that says nothing new is ignored."""
+        requires(message, {"stream", "schema"})
+        requires(message["schema"], {"properties"})
+        stream, schema, key = message["stream"], message["schema"], message.get("key_properties")
+        known = self._sources.get(stream)
+        if known is not None and known.schema == schema and known.key == key:
+            return
+        self._outlet.flush()
+        self._mapper.register_raw_stream_schema(stream, schema, key)
+        source = Source(schema, key)
+        for stream_map in self._mapper.stream_maps[stream]:
+            if not isinstance(stream_map, RemoveRecordTransform):
+                self._open_sink(stream_map)
+                source.maps.append(stream_map)
+        self._sources[stream] = source
+        self._choose_road(source)
+
+    def _open_sink(self, stream_map: Any) -> None:
+        alias = stream_map.stream_alias
+        definition = define(
+            alias,
+            stream_map.transformed_schema,
+            stream_map.transformed_key_properties,
+            self._options,
+            versioned=alias in self._versioned,
+        )
+        self._sinks[alias] = self._outlet.open_sink(definition)
+
+    def _choose_road(self, source: Source) -> None:
+        if len(source.maps) != 1:
+            return
+        (stream_map,) = source.maps
+        if type(stream_map) is SameRecordTransform and not stream_map.flattening_enabled:
+            source.fast = self._sinks[stream_map.stream_alias]
+
+    # --- ACTIVATE_VERSION --------------------------------------------------------------------
+
+    def activate_version(self, message: dict[str, Any]) -> None:
+        """The stream is complete in this version: rows of earlier ones are gone at the source."""
+        requires(message, {"stream", "version"})
+        for stream_map in self._source(message["stream"], "version").maps:
+            alias = stream_map.stream_alias
+            if not self._options.versions:
+                self._ignore_versions(alias)
+                continue
+            sink = self._with_versions(alias, self._sinks[alias])
+            self._outlet.flush()
+            self._outlet.activate(sink, int(message["version"]))
+
+    def _ignore_versions(self, alias: str) -> None:
+        if alias not in self._warned_of_versions:
+            self._warned_of_versions.add(alias)
+            self._logger.warning(
+                "`ACTIVATE_VERSION` messages are not enabled for '%s'. Ignoring.", alias
+            )
+
+    def _with_versions(self, alias: str, sink: Sink) -> Sink:
+        """The sink, with the columns that ACTIVATE_VERSION needs from the first version on."""
+        if alias in self._versioned:
+            return sink
+        self._versioned.add(alias)
+        self._outlet.flush()
+        for source in self._sources.values():
+            for stream_map in source.maps:
+                if stream_map.stream_alias == alias:
+                    self._open_sink(stream_map)
+            self._choose_road(source)
+        return self._sinks[alias]

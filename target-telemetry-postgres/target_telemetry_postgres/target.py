@@ -1,0 +1,147 @@
+"""The Singer target: settings and command line from the SDK, the load from this package."""
+
+from __future__ import annotations
+
+import logging
+import sys
+from typing import IO, TYPE_CHECKING, Any, ClassVar
+
+import click
+from singer_sdk import Target
+from singer_sdk.helpers.capabilities import (
+    CapabilitiesEnum,
+    PluginCapabilities,
+    TargetCapabilities,
+)
+from singer_sdk.plugin_base import SingerCommand
+from singer_sdk.singerlib.encoding import GenericSingerReader
+
+from target_telemetry_postgres.errors import debugging
+from target_telemetry_postgres.load import Load, sentence
+from target_telemetry_postgres.messages import decode
+from target_telemetry_postgres.settings import SETTINGS
+
+if TYPE_CHECKING:
+    from collections import Counter
+    from collections.abc import Callable, Mapping
+    from types import FrameType
+
+_LEVELS = ("debug", "info", "warning", "error", "critical")
+
+
+class LineReader(GenericSingerReader[bytes]):
+    """Hands the whole input to the load, which reads bytes and looks at each line once."""
+
+    default_input = sys.stdin.buffer
+
+    def __init__(self, load: Callable[[IO[Any] | None], Counter[str]]) -> None:
+        super().__init__()
+        self._load = load
+
+    def process_lines(
+        self, file_input: IO[Any] | None, callbacks: Mapping[str, Callable[[dict[str, Any]], None]]
+    ) -> Counter[str]:
+        """Take every message; the SDK's callbacks, one a decoded message, are too slow a road."""
+        del callbacks
+        return self._load(file_input)
+
+    def deserialize_json(self, line: bytes) -> dict[str, Any]:
+        """One message, decoded with exact numbers."""
+        message: dict[str, Any] = decode(line)
+        return message
+
+
+class PlainCommand(SingerCommand):
+    """Ends with one plain sentence where the SDK would print a traceback."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run the command; an error is one line and exit code 1."""
+        try:
+            return super().invoke(ctx)
+        except (click.exceptions.Exit, click.ClickException, click.Abort):
+            raise
+        except Exception as error:
+            if debugging() or self.logger.isEnabledFor(logging.DEBUG):
+                raise
+            self.logger.error("%s", sentence(error))  # noqa: TRY400 - a traceback helps nobody here
+            ctx.exit(1)
+
+
+class TargetTelemetryPostgres(Target):
+    """Loads any Singer tap into Postgres: keyed upserts, retention, migrations, a run ledger."""
+
+    name = "target-telemetry-postgres"
+    package_name = "target-telemetry-postgres"
+    config_jsonschema: ClassVar[dict[str, Any]] = SETTINGS
+    capabilities: ClassVar[list[CapabilitiesEnum]] = [
+        PluginCapabilities.ABOUT,
+        PluginCapabilities.STREAM_MAPS,
+        PluginCapabilities.FLATTENING,
+        PluginCapabilities.STRUCTURED_LOGGING,
+        PluginCapabilities.ACTIVATE_VERSION,
+        TargetCapabilities.VALIDATE_RECORDS,
+        TargetCapabilities.SOFT_DELETE,
+        TargetCapabilities.HARD_DELETE,
+        TargetCapabilities.TARGET_SCHEMA,
+    ]
+
+    def __init__(self, **options: Any) -> None:
+        self._signal: int | None = None
+        self._load: Load | None = None
+        options.setdefault("message_reader", LineReader(self._take))
+        super().__init__(**options)
+
+    def _take(self, source: IO[Any] | None) -> Counter[str]:
+        self._load = Load(
+            self.config,
+            self.mapper,
+            logger=self.logger,
+            sync_started_at=self.initialized_at,
+            emit=_emit,
+            stop_signal=lambda: self._signal,
+        )
+        return self._load.run(source)
+
+    def process_endofpipe(self) -> None:
+        """The input has ended: write what waits and close."""
+        if self._load is not None:
+            self._load.finish()
+
+    def _handle_termination(self, signum: int, frame: FrameType | None) -> None:
+        """Take note only; the loop acts on it where everything is in order."""
+        del frame
+        self._signal = signum
+
+    @classmethod
+    def get_singer_command(cls) -> click.Command:
+        """The SDK's command line, with plain errors and `--log-level`."""
+        made = super().get_singer_command()
+        return PlainCommand(
+            name=made.name,
+            callback=made.callback,
+            context_settings=made.context_settings,
+            help=made.help,
+            params=[
+                *made.params,
+                click.Option(
+                    ["--log-level"],
+                    type=click.Choice(_LEVELS, case_sensitive=False),
+                    help="How much to log; debug shows tracebacks.",
+                    expose_value=False,
+                    is_eager=True,
+                    callback=_set_log_level,
+                ),
+            ],
+            logger=cls.logger,
+        )
+
+
+def _set_log_level(_: click.Context, __: click.Parameter, value: str | None) -> None:
+    if value:
+        logging.getLogger().setLevel(value.upper())
+
+
+def _emit(state: str) -> None:
+    """A state for whoever runs the pipe, out at once."""
+    sys.stdout.write(f"{state}\n")
+    sys.stdout.flush()
