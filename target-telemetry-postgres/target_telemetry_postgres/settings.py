@@ -126,9 +126,9 @@ TABLES: Final[dict[str, dict[str, Any]]] = {
     ),
     "validate_records": _setting(
         "boolean",
-        "Check each record against the whole JSON Schema (patterns, formats, nested objects). "
-        "Types, required properties and keys are checked always.",
-        default=False,
+        "Check each record against its JSON Schema: types, required properties, patterns, limits, "
+        "nested objects. Off, a record only has to fit its table's columns.",
+        default=True,
     ),
     "invalid_record_treatment": _choice(
         "What a record that does not fit its table does: `fail` ends the run, "
