@@ -23,7 +23,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 #: Where root's server finds its files when its user cannot reach them where they are.
-SHARED_PLACE: Final = Path("/var/lib/telemetry-postgres")
+SHARED_PLACE: Final = Path(
+    os.environ.get("TELEMETRY_EMBEDDED_SHARED_PLACE", "/var/lib/telemetry-postgres")
+)
 
 _CLONE_NEWUSER: Final = 0x10000000
 

@@ -100,6 +100,9 @@ class Keeper:
         """Start the server and wait until it takes connections."""
         self._end_orphan()
         self.sockets = socket_folder(self.home)
+        # A dead server's number may live on, as another process or unburied; so may its files.
+        for leftover in self.sockets.glob(".s.PGSQL.*"):
+            leftover.unlink()
         settings = {
             "listen_addresses": "",
             "unix_socket_directories": str(self.sockets),
@@ -114,7 +117,7 @@ class Keeper:
             "cluster_name": "telemetry",
         }
         if not self.durable:
-            settings |= {"fsync": "off", "full_page_writes": "off", "synchronous_commit": "off"}
+            settings |= {"fsync": "off", "full_page_writes": "off"}
         server = subprocess.Popen(
             [self.postgres, "-D", self.data, *(f"--{k}={v}" for k, v in settings.items())],
             stdin=subprocess.DEVNULL,
@@ -196,7 +199,7 @@ class Keeper:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGINT)
             time.sleep(0.1)
-        # Postgres takes any living process of that number for itself, as after a reboot.
+        # Postgres would take any process of that number for itself, as after a reboot.
         if not serves(pid, self.data):
             pid_file.unlink(missing_ok=True)
 
