@@ -8,13 +8,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from decimal import Decimal
-from importlib.metadata import version
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from psycopg import sql
 
+from target_telemetry_postgres.prices import OWN_VERSION, Priced, Prices, Tokens
+
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping
+    from collections.abc import Iterable, Iterator
     from datetime import datetime
     from uuid import UUID
 
@@ -22,12 +23,9 @@ if TYPE_CHECKING:
 
     from target_telemetry_postgres.database import Database
 
-    Price = Callable[["Call"], Decimal | None]
-
 BATCH: Final = 5_000
 ESTIMATED: Final = "estimated"
 UNPRICED: Final = "unpriced"
-_STEP: Final = Decimal("1e-12")
 
 
 class Call(NamedTuple):
@@ -41,7 +39,20 @@ class Call(NamedTuple):
     output_tokens: int | None
     cache_read_tokens: int | None
     cache_write_tokens: int | None
+    reasoning_tokens: int | None
     cost: Decimal | None
+    price_version: str | None
+
+    @property
+    def tokens(self) -> Tokens:
+        """What the call used."""
+        return Tokens(
+            self.input_tokens,
+            self.output_tokens,
+            self.cache_read_tokens or 0,
+            self.cache_write_tokens or 0,
+            self.reasoning_tokens or 0,
+        )
 
 
 @dataclass
@@ -56,40 +67,9 @@ class ModelChange:
     after: Decimal = field(default_factory=Decimal)
 
 
-def price_version() -> str:
-    """Which prices these are, as it is stored beside a cost."""
-    return f"genai-prices {version('genai-prices')}"
-
-
-def current_price(aliases: Mapping[str, str]) -> Price:
-    """Price a call with genai-prices; None for a model that has no known price."""
-    from genai_prices import Usage, calc_price  # noqa: PLC0415  its table is large
-
-    def price(call: Call) -> Decimal | None:
-        usage = Usage(
-            input_tokens=call.input_tokens or 0,
-            output_tokens=call.output_tokens or 0,
-            cache_read_tokens=call.cache_read_tokens or 0,
-            cache_write_tokens=call.cache_write_tokens or 0,
-        )
-        model = aliases.get(call.model, call.model)
-        try:
-            priced = calc_price(
-                usage,
-                model,
-                provider_id=call.provider,
-                genai_request_timestamp=call.timestamp,
-            )
-        except (LookupError, ValueError):
-            return None
-        return priced.total_price.quantize(_STEP)
-
-    return price
-
-
 def reprice(
     database: Database,
-    price: Price,
+    prices: Prices,
     *,
     since: datetime | None = None,
     model: str | None = None,
@@ -99,32 +79,39 @@ def reprice(
     changes: dict[str, ModelChange] = {}
     with database.connect(autocommit=True, purpose="reprice") as connection:
         for batch in _batches(connection, database.schema, since, model):
-            updates = list(_changed(batch, price, changes))
+            updates = list(_changed(batch, prices, changes))
             if updates and not dry_run:
                 _write(connection, database.schema, updates)
     return sorted(changes.values(), key=lambda change: (-change.changed, change.model))
 
 
 def _changed(
-    calls: Iterable[Call], price: Price, changes: dict[str, ModelChange]
-) -> Iterator[tuple[UUID, Decimal]]:
-    """The calls whose cost is another now.
-
-    A price that is no longer known leaves the cost that was estimated with it.
-    """
+    calls: Iterable[Call], prices: Prices, changes: dict[str, ModelChange]
+) -> Iterator[tuple[UUID, Priced]]:
+    """The calls whose cost is another now."""
     for call in calls:
         change = changes.setdefault(call.model, ModelChange(call.model))
+        priced = new_price(call, prices)
+        cost = priced.cost if priced else call.cost
         change.calls += 1
-        cost = price(call)
         change.before += call.cost or 0
-        if cost is None:
-            change.after += call.cost or 0
-            change.unpriced += call.cost is None
-        else:
-            change.after += cost
-            if cost != call.cost:
-                change.changed += 1
-                yield call.call_id, cost
+        change.after += cost or 0
+        change.unpriced += cost is None
+        if priced and priced.cost != call.cost:
+            change.changed += 1
+            yield call.call_id, priced
+
+
+def new_price(call: Call, prices: Prices) -> Priced | None:
+    """What the call costs now; None where what is stored stays.
+
+    A price that is not known any more leaves the cost that was estimated with it, and a cost by a
+    team's own price gives way only to another own price.
+    """
+    priced = prices.price(call.model, call.provider, call.timestamp, call.tokens)
+    if priced and call.price_version == OWN_VERSION != priced.version:
+        return None
+    return priced
 
 
 def _batches(
@@ -134,7 +121,7 @@ def _batches(
     query = sql.SQL(
         """
         select call_id, "timestamp", provider, model, input_tokens, output_tokens,
-          cache_read_tokens, cache_write_tokens, estimated_cost
+          cache_read_tokens, cache_write_tokens, reasoning_tokens, estimated_cost, price_version
         from {table}
         where cost_source = any(%(sources)s)
           and model is not null
@@ -166,23 +153,24 @@ def _batches(
 
 
 def _write(
-    connection: psycopg.Connection[Any], schema: str, updates: list[tuple[UUID, Decimal]]
+    connection: psycopg.Connection[Any], schema: str, updates: list[tuple[UUID, Priced]]
 ) -> None:
     connection.execute(
         sql.SQL(
             """
             update {table} as calls
-            set estimated_cost = new.cost, cost_source = %(source)s, price_version = %(version)s
-            from unnest(%(ids)s::uuid[], %(costs)s::numeric[]) as new (call_id, cost)
+            set estimated_cost = new.cost, cost_source = %(source)s, price_version = new.version
+            from unnest(%(ids)s::uuid[], %(costs)s::numeric[], %(versions)s::text[])
+              as new (call_id, cost, version)
             where calls.call_id = new.call_id
               and calls.cost_source = any(%(sources)s)
             """
         ).format(table=sql.Identifier(schema, "llm_calls")),
         {
             "ids": [call_id for call_id, _ in updates],
-            "costs": [cost for _, cost in updates],
+            "costs": [priced.cost for _, priced in updates],
+            "versions": [priced.version for _, priced in updates],
             "source": ESTIMATED,
-            "version": price_version(),
             "sources": [ESTIMATED, UNPRICED],
         },
     )

@@ -7,7 +7,6 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 from genai_prices import Usage, calc_price
-from psycopg import sql
 
 from support.sample_rows import call, insert
 from support.telemetry_command import telemetry
@@ -126,16 +125,17 @@ def test_many_calls_go_in_batches_and_each_goes_once(
     assert all(row[0] < 1 for row in costs(database))
 
 
-def test_a_cost_is_rounded_as_its_column_is(database: Database) -> None:
-    price = reprice.current_price({})
-    some = reprice.Call(
-        *(None, datetime(2026, 1, 1, tzinfo=timezone.utc), None, "gpt-4o-mini"),  # type: ignore[arg-type]
-        *(1, 0, 0, 0, None),
+def test_a_teams_own_price_gives_way_only_to_another(
+    database: Database, database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    insert(database, "llm_calls", call(1, estimated_cost="5", price_version="price_overrides"))
+    telemetry("--url", database_url, "reprice")
+    assert costs(database)[0][0] == 5
+    monkeypatch.setenv(
+        "TAP_LLM_CSV_PRICE_OVERRIDES", '{"gpt-4o-mini": {"input": 1000, "output": 1000}}'
     )
-    cost = price(some)
-    assert cost is not None
-    with database.connect() as connection:
-        stored = connection.execute(
-            sql.SQL("select {}::numeric(18,12)").format(sql.Literal(cost))
-        ).fetchone()
-    assert stored == (cost,)
+    telemetry("--url", database_url, "reprice")
+    assert costs(database)[0][0] == Decimal("1.1")
+    monkeypatch.setenv("TAP_LLM_CSV_PRICE_OVERRIDES", "{")
+    ran = telemetry("--url", database_url, "reprice")
+    assert (ran.code, "TAP_LLM_CSV_PRICE_OVERRIDES is not JSON" in ran.err) == (1, True)

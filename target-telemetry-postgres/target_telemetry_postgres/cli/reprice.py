@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from target_telemetry_postgres.reprice import ModelChange
 
 _ALIASES = "TAP_LLM_CSV_MODEL_ALIASES"
+_OVERRIDES = "TAP_LLM_CSV_PRICE_OVERRIDES"
 _COLUMNS = (
     output.Column("model"),
     output.Column("calls", right=True),
@@ -32,8 +33,8 @@ _COLUMNS = (
 @click.command(
     name="reprice",
     epilog="""\b
-Each call is priced at its own date. Costs that a provider gave stay as they are. The model
-aliases of tap-llm-csv count here too (TAP_LLM_CSV_MODEL_ALIASES).
+Each call is priced at its own date. Costs that a provider gave stay as they are. What
+tap-llm-csv is told by TAP_LLM_CSV_MODEL_ALIASES and TAP_LLM_CSV_PRICE_OVERRIDES counts here too.
 
 \b
 Example:
@@ -63,19 +64,22 @@ def command(
     as_json: bool,
 ) -> None:
     """Recompute estimated LLM costs with the prices known now."""
-    from target_telemetry_postgres.reprice import current_price, price_version, reprice
+    from target_telemetry_postgres.prices import Prices, book_version
+    from target_telemetry_postgres.reprice import reprice
 
-    price = current_price({**_aliases_from_environment(), **_aliases_from_options(aliases)})
+    prices = Prices(
+        {**_object_in(_ALIASES), **_aliases_from_options(aliases)}, _object_in(_OVERRIDES)
+    )
     with session.database() as database:
-        changes = reprice(database, price, since=since, model=model, dry_run=dry_run)
+        changes = reprice(database, prices, since=since, model=model, dry_run=dry_run)
     if as_json:
-        output.print_json({"dry_run": dry_run, "price_version": price_version(), "models": changes})
+        output.print_json({"dry_run": dry_run, "price_version": book_version(), "models": changes})
         return
     if changes:
         output.print_table(_COLUMNS, [_line(change) for change in changes])
     changed = output.count(sum(change.changed for change in changes), "call")
     verb = "would get" if dry_run else "got"
-    click.echo(f"{changed} {verb} another cost ({price_version()}).")
+    click.echo(f"{changed} {verb} another cost ({book_version()}).")
 
 
 def _line(change: ModelChange) -> list[str]:
@@ -89,17 +93,17 @@ def _line(change: ModelChange) -> list[str]:
     ]
 
 
-def _aliases_from_environment() -> dict[str, str]:
-    written = os.environ.get(_ALIASES, "")
+def _object_in(variable: str) -> dict[str, Any]:
+    written = os.environ.get(variable, "")
     if not written:
         return {}
     try:
-        aliases = json.loads(written)
+        read = json.loads(written)
     except ValueError as error:
-        raise ConfigError(f"{_ALIASES} is not JSON: {error}.") from error
-    if not isinstance(aliases, dict):
-        raise ConfigError(f"{_ALIASES} must be a JSON object, model to name.")
-    return {str(model): str(name) for model, name in aliases.items()}
+        raise ConfigError(f"{variable} is not JSON: {error}.") from error
+    if not isinstance(read, dict):
+        raise ConfigError(f"{variable} must be a JSON object with a model on the left.")
+    return {str(model): value for model, value in read.items()}
 
 
 def _aliases_from_options(options: tuple[str, ...]) -> dict[str, str]:
