@@ -142,24 +142,23 @@ def _reachable_binary(user: int, postgres: Path) -> Path:
     """The binary, or a copy of its installation where `user` can run it."""
     if _works(lambda: _become(user), postgres):
         return postgres
-    installation = postgres.parent.parent
+    installation = postgres.parents[1]
+    site = installation.parents[1]
+    # A wheel keeps libraries beside its package, and its programs look for them there.
+    libraries = site / f"{installation.parent.name}.libs"
     stamp = hashlib.sha256(f"{installation}:{postgres.stat().st_mtime_ns}".encode()).hexdigest()
     copy = SHARED_PLACE / f"postgres-{stamp[:12]}"
     if not copy.exists():
         _make_shared_place()
         partial = Path(tempfile.mkdtemp(dir=SHARED_PLACE, prefix="partial-"))
-        shutil.copytree(
-            installation,
-            partial / "copy",
-            symlinks=True,
-            ignore=lambda folder, _: ["include"] if folder == str(installation) else [],
-        )
+        for source in (installation, libraries):
+            if source.is_dir():
+                shutil.copytree(source, partial / source.relative_to(site), symlinks=True)
         # A umask of 077 would leave folders that only root can enter.
-        for folder, _, _ in os.walk(partial / "copy"):
+        for folder, _, _ in os.walk(partial):
             Path(folder).chmod(0o755)
-        (partial / "copy").rename(copy)
-        partial.rmdir()
-    return copy / "bin" / postgres.name
+        partial.rename(copy)
+    return copy / postgres.relative_to(site)
 
 
 def _reachable_data(user: int, home: Path) -> Path:

@@ -337,9 +337,12 @@ def test_binaries_that_nobody_can_reach_are_copied_once(
     monkeypatch.setenv("TELEMETRY_EMBEDDED_SHARED_PLACE", str(shared))
     open_up(tmp_path)
     closed.mkdir(mode=0o700)
-    installation = postgres_binary(home).parents[1]
-    shutil.copytree(installation, closed / "postgres", symlinks=True)
-    hidden = closed / "postgres/bin/postgres"
+    installed = postgres_binary(home)
+    site = installed.parents[3]
+    for part in (installed.parents[1], site / f"{installed.parents[2].name}.libs"):
+        if part.exists():
+            shutil.copytree(part, closed / part.relative_to(site), symlinks=True)
+    hidden = closed / installed.relative_to(site)
     monkeypatch.setattr("target_telemetry_postgres.embedded.postgres_binary", lambda _: hidden)
 
     for _ in range(2):
