@@ -177,9 +177,17 @@ def json_value(cell: str, column: str) -> Any:
         raise RowReject(
             "bad_json", column, f"{column} is {shown(cell)}, which is not JSON"
         ) from None
-    if "\\u0000" in cell and "\0" in json.dumps(value, ensure_ascii=False).replace("\\u0000", "\0"):
+    if "\\u0000" in cell and _has_nul(value):
         raise RowReject("nul_byte", column, f"{column} holds a NUL, which jsonb cannot store")
     return value
+
+
+def _has_nul(value: Any) -> bool:
+    if isinstance(value, dict):
+        return any("\0" in name or _has_nul(item) for name, item in value.items())
+    if isinstance(value, list):
+        return any(_has_nul(item) for item in value)
+    return isinstance(value, str) and "\0" in value
 
 
 def _refuse_constant(word: str) -> Any:

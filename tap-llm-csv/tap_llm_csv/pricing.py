@@ -170,7 +170,7 @@ def _price(model: str, name: str, value: Any) -> Fraction:
         price = Decimal("NaN")
     if isinstance(value, bool) or not price.is_finite() or price < 0:
         raise PriceSettingError(
-            f"price_overrides: {name} of {model} is {value!r}, not USD per million tokens"
+            f"price_overrides: {model}: {name} is {value!r}, not USD per million tokens"
         )
     return Fraction(price) / _PER_MILLION
 
@@ -182,5 +182,5 @@ def _start(model: str, value: Any) -> str:
         return date.fromisoformat(str(value)[:10]).isoformat()
     except ValueError:
         raise PriceSettingError(
-            f"price_overrides: from of {model} is {value!r}, not a date like 2026-09-01"
+            f"price_overrides: {model}: from is {value!r}, not a date like 2026-09-01"
         ) from None

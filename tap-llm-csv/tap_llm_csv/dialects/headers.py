@@ -49,12 +49,15 @@ class Layout:
 
 def layout_of(header: Sequence[str], dialect: Dialect) -> Layout:
     """Find the dialect's columns in a header, and what else it has."""
-    known = {name for column in dialect.columns for name in column.headers}
+    names = [plain_name(title) for title in header]
+    present = set(names)
+    read = {
+        next((name for name in column.headers if name in present), "") for column in dialect.columns
+    }
     cells: dict[str, int] = {}
     extras: dict[str, int] = {}
-    for place, title in enumerate(header):
-        name = plain_name(title)
-        if name in known:
+    for place, (name, title) in enumerate(zip(names, header, strict=True)):
+        if name in read:
             if name in cells:
                 raise HeaderError("ambiguous_header", f"the header names {name} twice")
             cells[name] = place
@@ -63,30 +66,30 @@ def layout_of(header: Sequence[str], dialect: Dialect) -> Layout:
             extras[label if label not in extras else f"{label} ({place + 1})"] = place
     for headers in dialect.required_headers():
         if not any(name in cells for name in headers):
-            raise HeaderError(
-                "missing_required",
-                f"the header has no {' or '.join(headers)}, which the {dialect.name} dialect needs"
-                + (f" ({dialect.hint})" if dialect.hint else ""),
-            )
+            raise _missing([" or ".join(headers)], dialect)
     return Layout(cells, extras, len(header))
+
+
+def _known(dialect: Dialect) -> frozenset[str]:
+    return dialect.ignored.union(*(column.headers for column in dialect.columns))
+
+
+def _missing(columns: Sequence[str], dialect: Dialect) -> HeaderError:
+    return HeaderError(
+        "missing_required",
+        f"the header has no {', '.join(columns)}, which the {dialect.name} dialect needs"
+        + (f" ({dialect.hint})" if dialect.hint else ""),
+    )
 
 
 def _unknown(names: Sequence[str], dialects: Sequence[Dialect]) -> HeaderError:
     """Say which dialect was nearly there and what it misses, if any was."""
     present = set(names)
-    nearest: tuple[float, Dialect, list[str]] | None = None
-    for dialect in dialects:
-        for anchors in dialect.anchors:
-            share = len(anchors & present) / len(anchors)
-            if nearest is None or share > nearest[0]:
-                nearest = share, dialect, sorted(anchors - present)
-    if nearest is not None and nearest[0] >= 0.5:  # noqa: PLR2004 - half of it is nearly it
-        _, dialect, missing = nearest
-        return HeaderError(
-            "missing_required",
-            f"the header has no {', '.join(missing)}, which the {dialect.name} dialect needs"
-            + (f" ({dialect.hint})" if dialect.hint else ""),
-        )
+    dialect = max(dialects, key=lambda dialect: len(present & _known(dialect)), default=None)
+    if dialect is not None:
+        missing = min((anchors - present for anchors in dialect.anchors), key=len)
+        if len(missing) <= max(len(anchors) for anchors in dialect.anchors) / 2:
+            return _missing(sorted(missing), dialect)
     listed = ", ".join(name[:40] for name in names[:_SHOWN]) + (
         ", …" if len(names) > _SHOWN else ""
     )

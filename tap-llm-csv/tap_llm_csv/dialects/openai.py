@@ -62,7 +62,10 @@ def dollars(amount: Decimal | None, currency: str | None) -> Decimal | None:
 USAGE = Dialect(
     name="openai_completions_usage",
     stream="llm_usage_buckets",
-    anchors=(frozenset({"start_time", "num_model_requests"}),),
+    anchors=(
+        frozenset({"start_time", "num_model_requests"}),
+        frozenset({"start_time_iso", "num_model_requests"}),
+    ),
     columns=(
         *_SPAN,
         Column("_requests", ("num_model_requests",), "integer", required=True),

@@ -1,0 +1,127 @@
+from __future__ import annotations
+
+from decimal import Decimal
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tap_llm_csv import convert
+from tap_llm_csv.convert import RowReject
+
+
+@pytest.mark.parametrize(
+    ("cell", "value"),
+    [
+        ("0", 0),
+        (" 42 ", 42),
+        ("59200.0", 59200),
+        ("1e3", 1000),
+        ("'7", 7),
+        ("", None),
+        ("null", None),
+        ("9223372036854775807", 2**63 - 1),
+        ("-0", 0),
+    ],
+)
+def test_a_whole_number_is_read_in_the_forms_that_exporters_write(cell, value):
+    assert convert.integer(cell, "n") == value
+
+
+@pytest.mark.parametrize(
+    ("cell", "code"),
+    [
+        ("NaN", "bad_integer"),
+        ("inf", "bad_integer"),
+        ("-Infinity", "bad_integer"),
+        ("1.5", "bad_integer"),
+        ("1_000", "bad_integer"),
+        ("1,234", "bad_integer"),
+        ("0x10", "bad_integer"),
+        ("٣", "bad_integer"),
+        ("-1", "negative_value"),
+        ("9223372036854775808", "out_of_range"),
+        ("1e400", "out_of_range"),
+        ("1\x00", "nul_byte"),
+    ],
+)
+def test_a_number_that_is_no_count_is_refused_by_name(cell, code):
+    with pytest.raises(RowReject) as reject:
+        convert.integer(cell, "prompt_tokens")
+    assert reject.value.code == code
+    assert reject.value.column == "prompt_tokens"
+    assert "prompt_tokens" in reject.value.message
+
+
+def test_thousands_separators_count_only_where_the_dialect_has_them():
+    assert convert.integer("1,234,567", "n", thousands=",") == 1234567
+    with pytest.raises(RowReject):
+        convert.integer("1,23", "n", thousands=",")
+
+
+@pytest.mark.parametrize(
+    ("cell", "value"),
+    [
+        ("$0.02", "0.02"),
+        ("1,234.50", "1234.5"),
+        ("-0.5", "-0.5"),
+        ("0.0012345678901234567890123456", "0.001234567890"),
+        ("1.5e-7", "0.00000015"),
+    ],
+)
+def test_money_is_exact_to_twelve_places(cell, value):
+    assert convert.money(cell, "cost") == Decimal(value)
+
+
+def test_money_beyond_the_column_is_refused():
+    with pytest.raises(RowReject) as reject:
+        convert.money("1000000", "cost")
+    assert reject.value.code == "out_of_range"
+
+
+def test_durations_are_whole_milliseconds():
+    assert convert.seconds("2.5", "latency") == 2500
+    assert convert.milliseconds("12.5", "ms") == 12
+    with pytest.raises(RowReject):
+        convert.milliseconds("-1", "ms")
+
+
+@pytest.mark.parametrize(
+    ("cell", "value"), [("true", True), ("No", False), ("0", False), ("", None)]
+)
+def test_booleans_come_in_the_words_of_exporters(cell, value):
+    assert convert.boolean(cell, "ok") is value
+    assert convert.BOOLEANS.get(cell, value) is value
+
+
+def test_a_word_that_is_neither_is_refused():
+    with pytest.raises(RowReject) as reject:
+        convert.boolean("maybe", "task_success")
+    assert reject.value.code == "bad_boolean"
+
+
+def test_a_nul_is_refused_also_when_json_escapes_it():
+    with pytest.raises(RowReject) as reject:
+        convert.json_value('{"a": "x\\u0000y"}', "usage")
+    assert reject.value.code == "nul_byte"
+    assert convert.json_value('{"a": "x\\\\u0000y"}', "usage") == {"a": "x\\u0000y"}
+
+
+@pytest.mark.parametrize("cell", ["{", "NaN", '{"a": Infinity}', "[" * 100_000])
+def test_json_that_no_database_takes_is_refused(cell):
+    with pytest.raises(RowReject) as reject:
+        convert.json_value(cell, "usage")
+    assert reject.value.code == "bad_json"
+
+
+@given(st.text())
+def test_any_text_is_a_value_or_a_reason(cell):
+    for read in (
+        convert.integer, convert.money, convert.number, convert.boolean, convert.seconds,
+        convert.milliseconds, convert.text, convert.free_text, convert.json_value,
+    ):  # fmt: skip
+        try:
+            read(cell, "column")
+        except RowReject as reject:
+            assert reject.code
+            assert "\n" not in reject.message
