@@ -153,7 +153,12 @@ def _reachable_binary(user: int, postgres: Path) -> Path:
         partial = Path(tempfile.mkdtemp(dir=SHARED_PLACE, prefix="partial-"))
         for source in (installation, libraries):
             if source.is_dir():
-                shutil.copytree(source, partial / source.relative_to(site), symlinks=True)
+                shutil.copytree(
+                    source,
+                    partial / source.relative_to(site),
+                    symlinks=True,
+                    ignore=shutil.ignore_patterns("include"),
+                )
         # A umask of 077 would leave folders that only root can enter.
         for folder, _, _ in os.walk(partial):
             Path(folder).chmod(0o755)
