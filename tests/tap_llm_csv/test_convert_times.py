@@ -33,26 +33,28 @@ UTC = timezone.utc
         ("", None),
     ],
 )
-def test_an_instant_is_read_in_every_usual_form(cell, instant):
+def test_an_instant_is_read_in_every_usual_form(cell: str, instant: str | None) -> None:
     assert Instants().text(cell, "timestamp") == instant
 
 
 @pytest.mark.parametrize(
     "cell",
     [
-        "01/02/2026", "25/12/2026 10:00", "20260223", "2026-02-30T00:00:00Z", "2026-02-23T24:00:00Z",
-        "2026-02-23T22:60:00Z", "2026-W08-1T22:19:28", "12", "yesterday", "2026-02-23T22:19:28+99:00",
+        "01/02/2026", "25/12/2026 10:00", "20260223", "2026-02-30T00:00:00Z",
+        "2026-02-23T24:00:00Z",
+        "2026-02-23T22:60:00Z", "2026-W08-1T22:19:28", "12", "yesterday",
+        "2026-02-23T22:19:28+99:00",
         "0001-01-01T00:00:00+10:00", "2026-02-23T22:19:28Zx", "99999999999999999999",
     ],
 )  # fmt: skip
-def test_a_time_that_can_be_misread_is_refused(cell):
+def test_a_time_that_can_be_misread_is_refused(cell: str) -> None:
     with pytest.raises(RowReject) as reject:
         Instants().text(cell, "timestamp")
     assert reject.value.code == "bad_timestamp"
     assert reject.value.column == "timestamp"
 
 
-def test_day_and_month_are_told_apart_by_a_format_only():
+def test_day_and_month_are_told_apart_by_a_format_only() -> None:
     with pytest.raises(RowReject, match="time_format"):
         Instants().text("01/02/2026", "timestamp")
     assert Instants("UTC", "%d/%m/%Y").text("01/02/2026", "t") == "2026-02-01T00:00:00+00:00"
@@ -60,18 +62,18 @@ def test_day_and_month_are_told_apart_by_a_format_only():
         Instants("UTC", "%d/%m/%Y").text("2026-02-01", "t")
 
 
-def test_naive_times_are_in_the_files_zone():
+def test_naive_times_are_in_the_files_zone() -> None:
     berlin = Instants("Europe/Berlin")
     assert berlin.text("2026-07-01 12:00:00", "t") == "2026-07-01T10:00:00+00:00"
     assert berlin.text("2026-01-01 12:00:00", "t") == "2026-01-01T11:00:00+00:00"
     assert berlin.text("2026-07-01T12:00:00Z", "t") == "2026-07-01T12:00:00+00:00"
 
 
-def test_an_hour_that_the_clock_repeats_is_its_first_one():
+def test_an_hour_that_the_clock_repeats_is_its_first_one() -> None:
     assert Instants("Europe/Berlin").text("2026-10-25 02:30:00", "t") == "2026-10-25T00:30:00+00:00"
 
 
-def test_an_hour_that_the_clock_skips_goes_on_as_if_it_had_not():
+def test_an_hour_that_the_clock_skips_goes_on_as_if_it_had_not() -> None:
     assert Instants("Europe/Berlin").text("2026-03-29 02:30:00", "t") == "2026-03-29T01:30:00+00:00"
 
 
@@ -83,7 +85,9 @@ HEADER = ["timestamp", "model", "prompt_tokens", "completion_tokens"]
     st.integers(-14 * 60, 14 * 60),
     st.sampled_from(["T", " "]),
 )
-def test_the_shortcut_and_the_careful_way_agree(moment, minutes, separator):
+def test_the_shortcut_and_the_careful_way_agree(
+    moment: datetime, minutes: int, separator: str
+) -> None:
     aware = moment.replace(tzinfo=timezone(timedelta(minutes=minutes)))
     plan = plan_for(HEADER, PlanOptions(pricing="off"))
     for cell in (aware.isoformat(separator), moment.isoformat(separator) + "Z", moment.isoformat()):
@@ -95,7 +99,7 @@ def test_the_shortcut_and_the_careful_way_agree(moment, minutes, separator):
 
 
 @given(st.text(alphabet="0123456789-:TZ .+W/", max_size=32))
-def test_what_the_shortcut_lets_through_is_what_the_careful_way_reads(cell):
+def test_what_the_shortcut_lets_through_is_what_the_careful_way_reads(cell: str) -> None:
     plan = plan_for(HEADER, PlanOptions(pricing="off"))
     plan.convert(["2026-02-23T22:19:28Z", "m", "1", "1"])
     for text in (cell, "2026-02-23T22" + cell):
@@ -110,7 +114,7 @@ def test_what_the_shortcut_lets_through_is_what_the_careful_way_reads(cell):
         assert found == expected
 
 
-def test_times_sort_as_text():
+def test_times_sort_as_text() -> None:
     cells = ["2026-02-23T22:19:28.5Z", "2026-02-23T22:19:28Z", "2026-02-23T22:19:29Z"]
     read = [Instants().text(cell, "t") for cell in cells]
     assert sorted(read) == [read[1], read[0], read[2]]

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from decimal import Decimal
+from typing import Any
 
 import pytest
 
@@ -12,7 +13,7 @@ MAP = {"timestamp": "When", "model": "LLM", "input_tokens": "tok in", "output_to
 CELLS = ["05.10.2026 12:00", "gpt-4o", "1000000", "0", "ana", "Phase 2 started"]
 
 
-def test_a_file_of_any_shape_is_read_by_a_map():
+def test_a_file_of_any_shape_is_read_by_a_map() -> None:
     plan = plan_for(
         HEADER,
         PlanOptions(column_map=MAP, timezone="Europe/Berlin", time_format="%d.%m.%Y %H:%M"),
@@ -25,7 +26,7 @@ def test_a_file_of_any_shape_is_read_by_a_map():
     assert record["source"] == "custom"
 
 
-def test_constants_fill_what_the_file_does_not_say():
+def test_constants_fill_what_the_file_does_not_say() -> None:
     options = PlanOptions(
         column_map=MAP | {"user_id": "who"},
         time_format="%d.%m.%Y %H:%M",
@@ -38,14 +39,14 @@ def test_constants_fill_what_the_file_does_not_say():
     assert record["extra"] == {"team": "core"}
 
 
-def test_a_map_names_columns_of_a_known_dialect_anew():
+def test_a_map_names_columns_of_a_known_dialect_anew() -> None:
     header = ["timestamp", "model_used", "prompt_tokens", "completion_tokens"]
     plan = plan_for(header, PlanOptions(dialect="base", column_map={"model": "model_used"}))
     assert plan.dialect == "base"
     assert plan.convert(["2026-10-05T10:00:00Z", "gpt-4o", "1", "1"])["model"] == "gpt-4o"
 
 
-def test_buckets_can_be_described_too():
+def test_buckets_can_be_described_too() -> None:
     plan = plan_for(
         ["day", "model", "n", "team"],
         PlanOptions(
@@ -74,12 +75,14 @@ def test_buckets_can_be_described_too():
         ({"column_map": MAP, "stream": "llm_call"}, "llm_call"),
     ],
 )
-def test_a_description_that_does_not_fit_is_refused_by_name(options, message):
+def test_a_description_that_does_not_fit_is_refused_by_name(
+    options: dict[str, Any], message: str
+) -> None:
     with pytest.raises(HeaderError, match=message):
         plan_for(HEADER, PlanOptions(**options))
 
 
-def test_a_header_cannot_smuggle_code_into_the_row_function():
+def test_a_header_cannot_smuggle_code_into_the_row_function() -> None:
     nasty = [
         "timestamp",
         "model",

@@ -28,7 +28,7 @@ def library(model: str, at: datetime, **counts: int) -> Decimal:
     return calc_price(usage, model, genai_request_timestamp=at).total_price.quantize(PLACES)
 
 
-def test_ten_thousand_random_calls_cost_what_the_library_says():
+def test_ten_thousand_random_calls_cost_what_the_library_says() -> None:
     rng = random.Random(20261101)  # noqa: S311
     table = Pricer().table(None)
     begin = datetime(2024, 1, 1, tzinfo=timezone.utc)
@@ -59,20 +59,20 @@ def test_ten_thousand_random_calls_cost_what_the_library_says():
             assert table[model].plain(at.isoformat(), given, made) == expected
 
 
-def test_a_call_is_priced_at_its_own_date():
+def test_a_call_is_priced_at_its_own_date() -> None:
     rate = Pricer().table(None)["o3"]
     assert rate.plain("2025-06-01T00:00:00+00:00", 10**6, 0) == Decimal(10)
     assert rate.plain("2025-07-01T00:00:00+00:00", 10**6 // 10, 0) == Decimal("0.2")
 
 
-def test_a_large_prompt_pays_its_tier():
+def test_a_large_prompt_pays_its_tier() -> None:
     rate = Pricer().table(None)["gemini-2.5-pro"]
     small = rate.plain("2026-09-01T00:00:00+00:00", 200_000, 0)
     large = rate.plain("2026-09-01T00:00:00+00:00", 200_001, 0)
     assert large > small * Decimal("1.9")
 
 
-def test_a_sum_of_calls_is_priced_only_where_its_size_does_not_matter():
+def test_a_sum_of_calls_is_priced_only_where_its_size_does_not_matter() -> None:
     table = Pricer().table(None)
     at = "2026-09-01T00:00:00+00:00"
     assert table["gemini-2.5-pro"].price_bucket(at, 10**6, 10) is None
@@ -80,7 +80,7 @@ def test_a_sum_of_calls_is_priced_only_where_its_size_does_not_matter():
     assert table["gpt-4o"].price_bucket(at, 10**6, 0) == Decimal("2.5")
 
 
-def test_prices_that_change_within_a_day_are_asked_for_call_by_call():
+def test_prices_that_change_within_a_day_are_asked_for_call_by_call() -> None:
     rate = Pricer().table(None)["deepseek-chat"]
     at = datetime(2025, 6, 1, 17, tzinfo=timezone.utc)
     assert rate.plain(at.isoformat(), 1000, 1000) == library(
@@ -89,13 +89,13 @@ def test_prices_that_change_within_a_day_are_asked_for_call_by_call():
     assert rate.price_bucket(at.isoformat(), 1000, 1000) is None
 
 
-def test_counts_that_contradict_each_other_have_no_cost():
+def test_counts_that_contradict_each_other_have_no_cost() -> None:
     rate = Pricer().table(None)["gpt-4o"]
     assert rate.price("2026-09-01T00:00:00+00:00", 10, 5, 11) is None
     assert rate.plain("2026-09-01T00:00:00+00:00", None, 5) is None
 
 
-def test_a_cost_that_no_column_holds_is_refused():
+def test_a_cost_that_no_column_holds_is_refused() -> None:
     rate = Pricer().table(None)["gpt-4o"]
     with pytest.raises(RowReject) as reject:
         rate.plain("2026-09-01T00:00:00+00:00", 10**15, 0)
@@ -115,16 +115,16 @@ def test_a_cost_that_no_column_holds_is_refused():
         ("gpt-4o", "openai"),
     ],
 )
-def test_a_model_is_found_under_the_names_that_tools_give_it(name, provider):
+def test_a_model_is_found_under_the_names_that_tools_give_it(name: str, provider: str) -> None:
     assert Pricer().table(None)[name].provider == provider
 
 
-def test_the_fast_variant_does_not_get_the_slow_ones_price():
+def test_the_fast_variant_does_not_get_the_slow_ones_price() -> None:
     assert Pricer().table(None)["gpt-5-fast"].plain("2026-09-01T00:00:00+00:00", 1, 1) is None
 
 
-def test_pricing_never_opens_a_connection(monkeypatch):
-    def refuse(*_args, **_kwargs):
+def test_pricing_never_opens_a_connection(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_args: object) -> None:
         raise AssertionError("pricing opened a connection")
 
     monkeypatch.setattr("socket.socket.connect", refuse)

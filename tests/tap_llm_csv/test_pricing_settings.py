@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from decimal import Decimal
+from typing import Any
 
 import pytest
 
@@ -13,13 +14,13 @@ HEADER = ["timestamp", "model", "prompt_tokens", "completion_tokens", "cost"]
 
 def row(
     options: PlanOptions, *, model: str = "gpt-4o", cost: str = "", pricer: Pricer | None = None
-):
+) -> dict[str, Any]:
     return plan_for(HEADER, options, pricer).convert(
         ["2026-10-05T10:00:00Z", model, "1000000", "0", cost]
     )
 
 
-def test_an_unknown_model_has_no_cost_rather_than_none_at_all():
+def test_an_unknown_model_has_no_cost_rather_than_none_at_all() -> None:
     pricer = Pricer()
     record = row(PlanOptions(), model="in-house-7b", pricer=pricer)
     assert record["estimated_cost"] is None
@@ -30,13 +31,13 @@ def test_an_unknown_model_has_no_cost_rather_than_none_at_all():
     assert "model_aliases" in unpriced_hint(["in-house-7b"])
 
 
-def test_a_model_whose_rows_bring_their_cost_is_not_listed():
+def test_a_model_whose_rows_bring_their_cost_is_not_listed() -> None:
     pricer = Pricer()
     row(PlanOptions(), model="in-house-7b", cost="0.5", pricer=pricer)
     assert pricer.unpriced_models() == []
 
 
-def test_an_alias_names_the_model_whose_price_counts():
+def test_an_alias_names_the_model_whose_price_counts() -> None:
     pricer = Pricer({"My Model": "gpt-4o"})
     record = row(PlanOptions(), model="my model", pricer=pricer)
     assert record["estimated_cost"] == Decimal("2.5")
@@ -44,7 +45,7 @@ def test_an_alias_names_the_model_whose_price_counts():
     assert record["price_version"].startswith("genai-prices ")
 
 
-def test_a_users_price_wins_from_its_date_on():
+def test_a_users_price_wins_from_its_date_on() -> None:
     pricer = Pricer(
         {},
         {
@@ -61,7 +62,7 @@ def test_a_users_price_wins_from_its_date_on():
     assert rate.version == "price_overrides"
 
 
-def test_a_price_from_a_date_says_nothing_of_the_time_before():
+def test_a_price_from_a_date_says_nothing_of_the_time_before() -> None:
     rate = Pricer({}, {"m": {"input": 1, "output": 1, "from": "2026-10-01"}}).table(None)["m"]
     assert rate.plain("2026-09-30T00:00:00+00:00", 1, 1) is None
 
@@ -72,7 +73,7 @@ def test_a_price_from_a_date_says_nothing_of_the_time_before():
      {"input": 1, "output": 1, "from": "soon"}, {"input": 1, "output": 1, "cached": 1},
      {"input": "NaN", "output": 1}],
 )  # fmt: skip
-def test_a_price_that_cannot_be_meant_is_refused_in_a_sentence(prices):
+def test_a_price_that_cannot_be_meant_is_refused_in_a_sentence(prices: object) -> None:
     with pytest.raises(PriceSettingError, match="price_overrides: m"):
         Pricer({}, {"m": prices})
 
@@ -88,12 +89,14 @@ def test_a_price_that_cannot_be_meant_is_refused_in_a_sentence(prices):
         ("recalculate", "0.7", "2.5", "estimated"),
     ],
 )
-def test_who_is_asked_for_the_cost_is_a_setting(mode, cost, expected, source):
+def test_who_is_asked_for_the_cost_is_a_setting(
+    mode: str, cost: str, expected: str | None, source: str | None
+) -> None:
     record = row(PlanOptions(pricing=mode), cost=cost)
     assert record["estimated_cost"] == (None if expected is None else Decimal(expected))
     assert record["cost_source"] == source
 
 
-def test_without_pricing_no_money_is_mentioned():
+def test_without_pricing_no_money_is_mentioned() -> None:
     record = row(PlanOptions(pricing="off"), cost="0.7")
     assert not {"estimated_cost", "cost_source", "price_version"} & record.keys()

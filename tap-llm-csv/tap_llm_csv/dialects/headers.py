@@ -51,9 +51,7 @@ def layout_of(header: Sequence[str], dialect: Dialect) -> Layout:
     """Find the dialect's columns in a header, and what else it has."""
     names = [plain_name(title) for title in header]
     present = set(names)
-    read = {
-        next((name for name in column.headers if name in present), "") for column in dialect.columns
-    }
+    read = {name for column in dialect.columns if (name := column.header_in(present)) is not None}
     cells: dict[str, int] = {}
     extras: dict[str, int] = {}
     for place, (name, title) in enumerate(zip(names, header, strict=True)):

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from tap_llm_csv.convert import RowReject
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Container, Mapping
 
 __all__ = ["Column", "Derived", "Dialect", "HeaderError", "PlanOptions", "RowReject", "plain_name"]
 
@@ -64,6 +64,10 @@ class Column:
     kind: Kind = "text"
     required: bool = False
     filled: bool = False
+
+    def header_in(self, names: Container[str]) -> str | None:
+        """The name that counts among those of a file."""
+        return next((header for header in self.headers if header in names), None)
 
 
 @dataclass(frozen=True)

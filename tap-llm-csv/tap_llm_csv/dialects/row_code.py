@@ -51,7 +51,7 @@ class RowCode:
         self._instants: dict[tuple[str, str | None], Instants] = {}
         self._places: list[tuple[Column, int, str]] = []
         for column in dialect.columns:
-            header = next((name for name in column.headers if name in layout.cells), None)
+            header = column.header_in(layout.cells)
             if header is not None:
                 self._places.append((column, layout.cells[header], header))
 
