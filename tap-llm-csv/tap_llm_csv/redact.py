@@ -10,7 +10,7 @@ warns. It runs after a record's identity was taken: turning it on does not give 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from hashlib import blake2b
 from typing import Any
 
@@ -77,11 +77,6 @@ def check_rules(rules: Mapping[str, str]) -> None:
 def guessable(rules: Mapping[str, str], key: str | None) -> list[str]:
     """The columns whose hashes could be guessed for want of a key."""
     return [] if key else sorted(name for name, rule in rules.items() if rule == "hash")
-
-
-def columns_of(rules: Mapping[str, str]) -> Iterable[str]:
-    """The columns that are redacted, for `reject_raw`: their raw line is as private."""
-    return sorted({name.partition(".")[0] for name in rules})
 
 
 def _target(name: str) -> tuple[str, str | None]:
