@@ -7,6 +7,7 @@ LLM calls come from `examples/usage.csv`. GitHub Actions come from the simulator
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 import time
@@ -23,6 +24,7 @@ DATA = ROOT / ".telemetry"
 LOGS = DATA / "logs"
 TOKEN_VARIABLES = ("TAP_GITHUB_ACTIONS_AUTH_TOKEN", "GITHUB_TOKEN", "GITHUB_PERSONAL_TOKEN")
 SIMULATOR_START_SECONDS = 30
+LOG_LINE = re.compile(r"\S+ \[\w+ *\] (?:tap|target)-\S+ +(.*)")
 TARGET = "target-telemetry-postgres"
 
 
@@ -79,11 +81,20 @@ def run_step(number: int, what: str, tap: str, settings: dict[str, str]) -> None
 
 
 def summaries(log: str) -> Iterator[str]:
-    """Yield the lines in which the tap and the target say what they did."""
+    """Yield what the tap and the target say that they did."""
     for line in log.splitlines():
-        for mark in ("summary: ", "Summary: "):
-            if mark in line:
-                yield line.split(mark, 1)[1].rstrip()
+        said = LOG_LINE.match(line)
+        if said is None:
+            continue
+        message = said[1].removeprefix("summary: ")
+        if "rows read = " in message or message != said[1]:
+            yield f"read    {message}"
+        elif " read, " in message:
+            yield from (
+                f"stored  {stream}"
+                for stream in message.split("; ")
+                if not stream.endswith(": 0 read, 0 inserted, 0 updated, 0 unchanged")
+            )
 
 
 def wait_visibly(process: subprocess.Popen[bytes]) -> None:
