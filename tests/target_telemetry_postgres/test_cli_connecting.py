@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 import psycopg
 import pytest
+import sqlalchemy
 
 from support.sample_rows import call, insert
 from support.telemetry_command import telemetry
@@ -107,6 +108,20 @@ def test_the_url_of_a_server_never_shows_its_password(monkeypatch: pytest.Monkey
     assert "s3cretword" not in ran.out + ran.err
 
 
+def test_the_address_for_meltano_leads_into_a_schema_of_its_own(
+    database_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ran = telemetry("--url", database_url, "url", "--meltano")
+    assert telemetry("--url", database_url, "url", "--meltano").out == ran.out
+    with sqlalchemy.create_engine(ran.out.strip()).begin() as connection:
+        connection.execute(sqlalchemy.text("create table state (state_id text)"))
+    with psycopg.connect(telemetry("--url", database_url, "url").out.strip()) as connection:
+        assert connection.execute("select count(*) from meltano.state").fetchone() == (0,)
+    monkeypatch.chdir(tmp_path)
+    embedded = telemetry("url", "--meltano")
+    assert (embedded.code, "--url" in embedded.err) == (1, True)
+
+
 def test_url_hold_keeps_the_embedded_server_up_until_it_is_told_to_stop(tmp_path: Path) -> None:
     holding = subprocess.Popen(
         [*COMMAND, "url", "--hold"], cwd=tmp_path, stdout=subprocess.PIPE, text=True
@@ -149,7 +164,7 @@ def test_psql_keeps_the_embedded_server_up_while_it_runs(tmp_path: Path) -> None
 
 def test_psql_comes_with_the_embedded_server(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", "")
-    program = Path(psql.find_psql())
+    program = Path(psql.find_psql(embedded=False))
     assert program.name == "psql"
     assert program.is_file()
 

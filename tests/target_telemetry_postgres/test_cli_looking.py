@@ -138,6 +138,19 @@ def test_a_stream_that_was_asked_for_and_never_came_is_behind(
     assert (ran.code, "workflows was never loaded" in ran.err) == (1, True)
 
 
+@pytest.mark.parametrize("command", ["stats", "status"])
+def test_a_job_summary_gets_tables_in_markdown(
+    command: str, database: Database, database_url: str
+) -> None:
+    ingest(database, "a|b", hours_ago=1)
+    with database.connect() as connection:
+        connection.execute('create table telemetry."a|b" ()')
+    ran = telemetry("--url", database_url, command, "--markdown")
+    assert ran.code == 0, ran.err
+    assert "| --- |" in ran.out
+    assert "| a\\|b |" in ran.out
+
+
 def test_status_says_what_the_next_prune_takes(database: Database, database_url: str) -> None:
     old = datetime.now(timezone.utc) - timedelta(days=400)
     insert(database, "llm_calls", call(1, created_at=old), call(2))

@@ -42,6 +42,10 @@ def check(environ: Mapping[str, str] = os.environ) -> Iterator[Finding]:
     except (OSError, subprocess.TimeoutExpired) as error:
         yield stops(_AREA, f"{_TAP} does not answer: {error}.", "Install it again.")
         return
+    if "No such option" in ran.stderr:
+        # An older tap, which cannot say.
+        yield from _look(environ)
+        return
     if ran.returncode:
         lines = ran.stderr.strip().splitlines() or ["no message"]
         yield stops(_AREA, f"{_TAP}: {lines[-1]}", "Correct the tap's settings.")
@@ -77,7 +81,7 @@ def _look(environ: Mapping[str, str]) -> Iterator[Finding]:
     else:
         found = Path(path).exists()
     if found:
-        yield note(_AREA, f"{path} is there; {_TAP} is not here to look into it.")
+        yield note(_AREA, f"{path} is there; {_TAP} does not say what is in it.")
         return
     yield (warning if name else note)(
         _AREA,

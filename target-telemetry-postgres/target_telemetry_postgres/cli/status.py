@@ -206,7 +206,7 @@ def _print(report: dict[str, Any]) -> None:
     if report["retention"]:
         output.print_table(_PRUNING, [_prune_line(row) for row in report["retention"]])
     for bookmark in report["bookmarks"]:
-        click.echo(f"Bookmark {bookmark['state_id']}: {output.instant(bookmark['updated_at'])} UTC")
+        click.echo(f"Bookmark {bookmark['state_id']}: {output.instant(bookmark['updated_at'])}")
 
 
 def _stream_line(row: Row) -> list[str]:

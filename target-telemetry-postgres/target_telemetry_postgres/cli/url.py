@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 import signal
+from typing import TYPE_CHECKING
 
 import click
 
 from target_telemetry_postgres.cli.session import Session, pass_session
+from target_telemetry_postgres.errors import ConfigError
+
+if TYPE_CHECKING:
+    from target_telemetry_postgres.database import Database
 
 
 @click.command(
@@ -39,11 +44,23 @@ def command(session: Session, *, hold: bool, meltano: bool) -> None:
         if hold:
             signal.pthread_sigmask(signal.SIG_BLOCK, stop)
         if meltano:
-            with database.connect(autocommit=True, purpose="url") as connection:
-                connection.execute("create schema if not exists meltano")
+            _make_state_schema(database)
             click.echo(meltano_uri(database))
         else:
             click.echo(public_url(database.conninfo))
         if hold and database.embedded:
             click.echo("The embedded server stays up until Ctrl-C.", err=True)
             signal.sigwait(stop)
+
+
+def _make_state_schema(database: Database) -> None:
+    """A role that may not create schemas is fine once an administrator made this one."""
+    if database.embedded:
+        raise ConfigError(
+            "Meltano cannot keep its state in the embedded Postgres, which is not always up; "
+            "name a server with --url."
+        )
+    with database.connect(autocommit=True, purpose="state") as connection:
+        found = connection.execute("select to_regnamespace('meltano') is not null").fetchone()
+        if found != (True,):
+            connection.execute("create schema if not exists meltano")
