@@ -89,10 +89,11 @@ def _from_url(url: str) -> dict[str, Any]:
 
 
 def _encode_userinfo(rest: str) -> str:
-    """Let a password hold a bare `@`, which SQLAlchemy accepts and libpq does not."""
+    """Let a password hold a bare `@` or space, as SQLAlchemy writes them and libpq does not."""
     authority, slash, path = rest.partition("/")
     userinfo, at, host = authority.rpartition("@")
-    return f"{userinfo.replace('@', '%40')}{at}{host}{slash}{path}"
+    userinfo = userinfo.replace("@", "%40").replace(" ", "%20")
+    return f"{userinfo}{at}{host}{slash}{path}"
 
 
 def secrets_of(conninfo: str) -> list[str]:
