@@ -42,7 +42,7 @@ def test_upgrading_makes_every_table_and_the_version_table_in_our_schema_only(
     assert elsewhere == (0,)
 
 
-def test_the_models_and_the_migrations_agree(database: Database) -> None:
+def test_between_models_and_migrations_there_is_no_drift(database: Database) -> None:
     assert migrate.drift(database) == []
 
 
