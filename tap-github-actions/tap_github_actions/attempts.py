@@ -215,6 +215,5 @@ class AttemptReader:
                 steps = step_records(job, repository=self.repository, attempt=number)
                 outcome.records += [("workflow_steps", step) for step in steps]
         if self.coverage is not None and number == attempt_number(run):
-            outcome.records += [
-                ("coverage_snapshots", r) for r in self.coverage.read(self.path, record)
-            ]
+            reports = self.coverage.read(self.path, record)
+            outcome.records += [("coverage_snapshots", report) for report in reports]

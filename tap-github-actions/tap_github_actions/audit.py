@@ -7,7 +7,7 @@ directly; what is still not there is recorded as missing and not asked for again
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from itertools import pairwise
 from typing import TYPE_CHECKING
@@ -105,25 +105,41 @@ class Audit:
         held: Batch | None = None
         for batch in self.listing.walk(stretch):
             if held is not None:
-                yield self._judge(held, batch.runs)
+                yield self._judge(held, batch)
             held = batch
         if held is not None:
-            yield self._judge(held, [], is_end=True)
+            yield self._judge(held, None)
 
-    def _judge(self, batch: Batch, ahead: Sequence[Run], *, is_end: bool = False) -> Batch:
-        runs = list(batch.runs)
-        gaps = self._open_gaps(runs, ahead, is_end=is_end)
-        if gaps and batch.start is not None and ahead:
-            # A deletion above the cursor moved runs up by a place, onto the page already read.
-            runs += self.listing.again(batch.start)
-            gaps = self._open_gaps(runs, ahead, is_end=is_end)
+    def _judge(self, batch: Batch, following: Batch | None) -> Batch:
+        runs, ahead = list(batch.runs), following.runs if following else []
+        if batch.start is not None and following is not None:
+            runs += self._lost_at_border(runs, batch.start, following)
+        gaps = self._open_gaps(runs, ahead, is_end=following is None)
         if gaps:
             runs += self._asked_for(gaps)
-            self.missing += self._open_gaps(runs, ahead, is_end=is_end)
+            self.missing += self._open_gaps(runs, ahead, is_end=following is None)
         self.numbers.pass_by(runs)
         if len(runs) != len(batch.runs):
             runs.sort(key=created, reverse=True)
-        return Batch(runs, batch.low, batch.start, batch.unchanged)
+        return replace(batch, runs=runs)
+
+    def _lost_at_border(self, runs: Sequence[Run], start: int, following: Batch) -> list[Run]:
+        found: list[Run] = []
+        if following.has_shrunk or self._is_torn(runs, following.runs):
+            # A deletion above the cursor moves runs up by a place, onto the page already read.
+            found += self.listing.again(start)
+        if following.parted is not None:
+            is_young = following.parted > self.now - INDEX_DELAY
+            found += self.listing.of_second(following.parted, start, is_young=is_young)
+        return found
+
+    def _is_torn(self, runs: Sequence[Run], ahead: Sequence[Run]) -> bool:
+        """Whether numbers are missing just where one page ends and the next begins."""
+        edges = {workflow: max(numbers) for workflow, numbers in grouped(ahead).items()}
+        return any(
+            gap.low - 1 == edges.get(gap.workflow) and not self._is_known(gap)
+            for gap in self.numbers.gaps(runs, ahead)
+        )
 
     def _open_gaps(self, runs: Sequence[Run], ahead: Sequence[Run], *, is_end: bool) -> list[Gap]:
         gaps = self.numbers.gaps(runs, ahead)
@@ -150,7 +166,10 @@ class Audit:
                 return False
             if not before.is_due(gap.above, gap.above):
                 return False
-        return not all(before.was_missing(gap.workflow, number) for number in (gap.low, gap.high))
+        return not self._is_known(gap)
+
+    def _is_known(self, gap: Gap) -> bool:
+        return all(self.before.was_missing(gap.workflow, n) for n in (gap.low, gap.high))
 
     def _asked_for(self, gaps: Sequence[Gap]) -> list[Run]:
         found: list[Run] = []

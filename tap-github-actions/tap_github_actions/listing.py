@@ -33,6 +33,7 @@ FILTER_CAP = 1000
 QUIET_ANSWERS = 2
 """How often in a row a filtered listing must have nothing new before it is believed."""
 CHEAP_PAGES = 2
+TIE_READS = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +46,10 @@ class Batch:
     start: int | None = None
     """Where the page begins in the plain listing; None in a filtered one."""
     unchanged: bool = False
+    has_shrunk: bool = False
+    """Whether the list was longer when the page before was read."""
+    parted: datetime | None = None
+    """The second that some of this page's runs share with the end of the page before."""
 
 
 def created(run: Run) -> datetime:
@@ -70,6 +75,8 @@ class Listing:
     """Of the first page."""
     seen: set[int] = field(default_factory=set)
     _offset: int = 0
+    _total: int | None = None
+    _last: datetime | None = None
     _pages: int = 0
     _too_deep: bool = False
     _oldest: datetime | None = None
@@ -101,6 +108,28 @@ class Listing:
         """Read a page of the plain listing once more; yield what is new on it."""
         return self._fresh(read_page(self.client, self._runs, KEY, start, params=self.params).items)
 
+    def of_second(self, second: datetime, start: int, *, is_young: bool) -> list[Run]:
+        """Return what two pages have lost of a second that they part.
+
+        Runs created within one second have no stable order: each request may deal them out anew.
+
+        Args:
+            second: The second.
+            start: Where the upper page begins.
+            is_young: Whether the search index may not know the second yet.
+        """
+        if not is_young:
+            return self._within(second)
+        found: list[Run] = []
+        quiet = 0
+        for number in range(TIE_READS):
+            more = self.again(start + (number % 2) * FULL)
+            found += more
+            quiet = 0 if more else quiet + 1
+            if quiet > QUIET_ANSWERS:
+                break
+        return found
+
     def of_workflow(self, workflow: int, low: datetime | None, high: datetime | None) -> list[Run]:
         """Return the runs of a workflow within two creations that have not been seen."""
         path = f"{self.path}/actions/workflows/{workflow}/runs"
@@ -125,12 +154,18 @@ class Listing:
         return fresh
 
     def _plain(self, stretch: Stretch) -> Iterator[Batch]:
+        self._total = self._last = None
+        is_first = stretch.high is not None
         while True:
             try:
                 page = self._page_here()
             except PaginationLimitError:
                 self._too_deep = True
                 return
+            if is_first and self._begins_below(page, stretch.high):
+                self._offset -= FULL  # the list has shrunk while its middle was looked for
+                continue
+            is_first = False
             self._pages += 1
             if page.unchanged and self.head is not None:
                 low = self.head.low
@@ -139,7 +174,7 @@ class Listing:
                 end = page.is_last or not page.items
                 oldest = created(page.items[-1]) if page.items else stretch.low
                 low = min(stretch.low, oldest) if end else oldest + SECOND
-                yield Batch(self._fresh(page.items), low, page.start)
+                yield self._batch(page, low)
                 if end:
                     return
             self._offset = page.end
@@ -148,6 +183,15 @@ class Listing:
                 enough = min(enough, stretch.reach)
             if low <= enough:
                 return
+
+    def _batch(self, page: Page, low: datetime) -> Batch:
+        """Return the new runs of a page, with what makes the border above it suspicious."""
+        shrunk = self._total is not None and page.total is not None and page.total < self._total
+        first = created(page.items[0]) if page.items else None
+        parted = first if first is not None and first == self._last else None
+        self._total = page.total
+        self._last = created(page.items[-1]) if page.items else None
+        return Batch(self._fresh(page.items), low, page.start, has_shrunk=shrunk, parted=parted)
 
     def _page_here(self) -> Page:
         if self._offset == 0 and self.first is not None:
@@ -169,6 +213,14 @@ class Listing:
             else:
                 below = middle
         self._offset = above * FULL
+
+    def _begins_below(self, page: Page, high: datetime | None) -> bool:
+        return (
+            self._offset >= FULL
+            and bool(page.items)
+            and high is not None
+            and created(page.items[0]) < high
+        )
 
     def _is_above(self, number: int, high: datetime) -> bool:
         """Whether the page begins with a run created after `high`."""

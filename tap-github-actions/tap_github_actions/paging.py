@@ -29,6 +29,8 @@ class Page:
     moment: datetime
     etag: str | None = None
     unchanged: bool = False
+    total: int | None = None
+    """What GitHub says about the list's length: a hint when it shrinks, never a proof."""
 
 
 def page_sizes(offset: int) -> list[int]:
@@ -64,7 +66,9 @@ def read_page(
             continue
         if answer.unchanged:
             return Page([], 0, size, False, answer.moment, etag, unchanged=True)
-        items = answer.body[key] if isinstance(answer.body, dict) else answer.body
+        is_named = isinstance(answer.body, dict)
+        items = answer.body[key] if is_named else answer.body
+        total = answer.body.get("total_count") if is_named else None
         return Page(
             items=items or [],
             start=number * size,
@@ -73,6 +77,7 @@ def read_page(
             is_last=not answer.has_next and len(items or ()) < size,
             moment=answer.moment,
             etag=answer.headers.get("ETag"),
+            total=total if isinstance(total, int) else None,
         )
     if problem is None:
         raise UnavailableError(f"No page size fits offset {offset} of {path}.")

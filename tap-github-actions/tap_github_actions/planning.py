@@ -40,6 +40,9 @@ def stretches(
 ) -> list[Stretch]:
     """Return what has to be looked at, newest first.
 
+    Sweeps reach back from the last look, not from now: after a long break, whatever was re-run
+    soon after that look would be out of reach otherwise.
+
     Args:
         looks: The bookmark's looks.
         now: The present, by GitHub's clock.
@@ -51,9 +54,9 @@ def stretches(
     for look in looks:
         lows = [look.at - OVERLAP]
         if now - look.at >= HOURLY:
-            lows.append(now - HOURLY_REACH)
+            lows.append(look.at - HOURLY_REACH)
         if now - look.at >= DAILY:
-            lows.append(now - rerun_lookback)
+            lows.append(look.at - rerun_lookback)
         low = max(min(lows), look.low)
         if high is None or low < high:
             needed.append((low, high))

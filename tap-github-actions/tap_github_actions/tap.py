@@ -87,11 +87,6 @@ class TapGitHubActions(Tap):
         if self._has_read:
             return
         self._has_read = True
-        selected = {
-            name: stream for name, stream in self._github_streams.items() if stream.selected
-        }
-        for stream in selected.values():
-            stream._write_schema_message()  # noqa: SLF001 - all schemas precede all records
         if not (self.config.get("repositories") or self.config.get("organizations")):
             raise ConfigError(
                 "No repository is configured: set `repositories` (owner/name) or `organizations`, "
@@ -103,6 +98,11 @@ class TapGitHubActions(Tap):
                 "No token is set (auth_token, GITHUB_TOKEN or GITHUB_PERSONAL_TOKEN): only public "
                 "repositories can be read, at 60 requests an hour."
             )
+        selected = {
+            name: stream for name, stream in self._github_streams.items() if stream.selected
+        }
+        for stream in selected.values():
+            stream._write_schema_message()  # noqa: SLF001 - all schemas precede all records
         self._run_engine(selected, self._client)
         if self._signal is not None:
             sys.exit(SIGNAL_EXIT + self._signal)
@@ -128,7 +128,8 @@ class TapGitHubActions(Tap):
                 engine.run()
         finally:
             for outlet in outlets.values():
-                outlet.counter.exit()
+                if outlet.written:
+                    outlet.counter.exit()
             tags: dict[str, Any] = {
                 metrics.Tag.ENDPOINT: client.base_url,
                 metrics.Tag.PID: os.getpid(),
