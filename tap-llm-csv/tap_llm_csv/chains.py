@@ -54,7 +54,7 @@ class Ends:
             and bookmark.last is not None
             and bookmark.first is not None
             and datetime.fromisoformat(bookmark.last) <= earliest
-            and (bookmark.first, other.path) != (first, job.path)
+            and (bookmark.first, other.path) < (first, job.path)
             and not _share_content(other, job)
         ]
         if not found:

@@ -37,13 +37,19 @@ class Counts:
 
 @dataclass(slots=True)
 class Window:
-    """Where to begin counting equal rows again: a row's place and the header above it.
+    """Where to begin counting equal rows again.
 
-    `seen` holds the few rows that were counted across that place.
+    Attributes:
+        offset: A row's place, at the beginning of the block or somewhat before.
+        line: Its line.
+        block: The block of lines whose rows count.
+        header: The header that is in force there.
+        seen: The few rows of the block that were counted on from the block before.
     """
 
     offset: int = 0
     line: int = 0
+    block: int = 0
     header: tuple[int, int] = (0, 0)
     seen: dict[str, int] = field(default_factory=dict)
 
@@ -57,7 +63,7 @@ class Bookmark:
         head: How many of the first bytes were hashed, and their hash.
         tail: The hash of the last bytes before `offset`.
         stored: Of a file that is read as a whole: its size, time and hash on the disk.
-        rejects: Offset, length and line of the ranges that were rejected.
+        rejects: Offset, length, line and rows of the ranges that were rejected.
         missing: The day on which the file was first not there any more.
         generation: How often the file was begun anew.
     """
@@ -74,7 +80,7 @@ class Bookmark:
     first: str | None = None
     last: str | None = None
     stored: tuple[int, int, str] | None = None
-    rejects: list[tuple[int, int, int]] = field(default_factory=list)
+    rejects: list[tuple[int, int, int, int]] = field(default_factory=list)
     missing: str | None = None
     generation: int = 1
 

@@ -11,7 +11,7 @@ import msgspec
 
 from tap_llm_csv.dialects import SCHEMAS, HeaderError, RowPlan, RowReject, plain_name
 from tap_llm_csv.errors import FileError
-from tap_llm_csv.files import Bookmark, Counts, Window
+from tap_llm_csv.files import Bookmark, Window
 from tap_llm_csv.identity import Ordinals, uuid_of
 from tap_llm_csv.reader import Batch, Broken, Reader
 from tap_llm_csv.rejects import reject_record
@@ -91,7 +91,8 @@ class FileLoad:
         self._ranges: list[tuple[int, int, int]] = []
         self._buckets: dict[bytes, tuple[RowPlan, Record]] = {}
         self._by_id: dict[str, tuple[Record, bytes]] = {}
-        self._next_window = bookmark.window
+        # Where the current block begins; `bookmark.window` is where the one before it does.
+        self.next_window = bookmark.window
         self._next_plan: RowPlan | None = None
         self._stop: FileError | None = None
         self._warned = False
@@ -111,13 +112,13 @@ class FileLoad:
         """
         for batch in self._reader.batches():
             block = self.ordinals.block
-            window = Window(batch.offset, batch.line, self.bookmark.header)
+            header = self.bookmark.header
             self._counts = replace(self.bookmark.counts)
             records, done = self._read_objects(batch) if self._plan is None else self._read(batch)
             self._check_ratio(done)
             self._write(records)
             self._commit(batch, done)
-            self._mark_window(block, window)
+            self._mark_window(block, Window(batch.offset, batch.line, self.ordinals.block, header))
             yield batch
             if self._stop is not None:
                 raise self._stop
@@ -159,10 +160,8 @@ class FileLoad:
             if moment < start:
                 self._counts.skipped += 1
                 continue
-            if moment > high:
-                high = moment
-            if moment < low:
-                low = moment
+            high = max(high, moment)
+            low = min(low, moment)
             if is_plain:
                 same = identity(record)
                 record[key] = uuid_of(same, take(same, line))
@@ -236,7 +235,8 @@ class FileLoad:
                 record = self._with_own_id(plan, record, row_id)
             else:
                 same = plan.identity(record)
-                record[key] = uuid_of(same, self.ordinals.take(same, line))
+                ordinal = self.ordinals.take(same, line) if plan.ordinals else 0
+                record[key] = uuid_of(same, ordinal)
             for name, value in zip(_PLACED[plan.stream], (self._place.path, line + 1), strict=False):
                 record[name] = value
         if plan.redact is not None:
@@ -330,6 +330,9 @@ class FileLoad:
 
     def _refuse(self, batch: Batch, index: int, reject: RowReject) -> None:
         """Put a line into the ledger, or stop before it where the settings say so."""
+        if reject.skip:
+            self._counts.skipped += 1
+            return
         self._note(batch, index, reject, "rejected")
         line = batch.line + batch.first_line(index) + 1
         limit = self._settings.max_rejects
@@ -423,11 +426,11 @@ class FileLoad:
 
     def _mark_window(self, block: int, window: Window) -> None:
         """Remember where the block before the current one begins."""
-        now = self.ordinals.block
+        now = window.block
         if now == block + 1:
-            self.bookmark.window, self._next_window = self._next_window, window
+            self.bookmark.window, self.next_window = self.next_window, window
         elif now > block:
-            self.bookmark.window = self._next_window = window
+            self.bookmark.window = self.next_window = window
         self.bookmark.window = replace(self.bookmark.window, seen=self.ordinals.recall())
 
     def _write_buckets(self) -> None:

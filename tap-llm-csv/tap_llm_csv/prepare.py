@@ -12,6 +12,7 @@ from tap_llm_csv.dialects import HeaderError, RowPlan, RowReject, plan_for
 from tap_llm_csv.errors import FileError
 from tap_llm_csv.files import stored_as
 from tap_llm_csv.identity import short_hash
+from tap_llm_csv.pricing import Pricer
 from tap_llm_csv.reader import Broken, Reader
 from tap_llm_csv.settings import SourceSpec
 from tap_llm_csv.worklist import Header, Job, read_header
@@ -22,7 +23,8 @@ PLANS_KEPT = 1000
 class Planner:
     """Makes the plan for a header once, and remembers which headers no dialect knows."""
 
-    def __init__(self) -> None:
+    def __init__(self, pricer: Pricer | None = None) -> None:
+        self._pricer = pricer
         self._known: dict[tuple[int, tuple[str, ...]], RowPlan | HeaderError] = {}
 
     def plan(self, spec: SourceSpec, names: Sequence[str]) -> RowPlan:
@@ -37,7 +39,7 @@ class Planner:
             if len(self._known) >= PLANS_KEPT:
                 self._known.clear()
             try:
-                known = plan_for(names, spec.plan)
+                known = plan_for(names, spec.plan, self._pricer)
             except HeaderError as error:
                 known = error
             self._known[key] = known
@@ -63,8 +65,7 @@ def prepare(job: Job, planner: Planner) -> bool:
     if plan.key == "grain" or (job.spec.mode or ("append" if is_log else "snapshot")) == "snapshot":
         known = job.bookmark.stored if job.bookmark is not None else None
         job.stored = job.stored or stored_as(job.path, known)
-    if job.first is None:
-        job.first = _first_time(header, plan)
+    job.first = _first_time(header, plan) or job.first
     return True
 
 
@@ -104,7 +105,7 @@ def _record(cells: list[str], header: Header, plan: RowPlan) -> dict[str, Any] |
         return None
 
 
-def file_id_of(job: Job) -> str | None:
+def file_id_of(job: Job, *, is_final: bool) -> str | None:
     """Name a file by its header and first row, an export by its path; None for one without rows."""
     if job.stored is not None:
         return short_hash("export", job.path)
@@ -112,7 +113,7 @@ def file_id_of(job: Job) -> str | None:
     if header is None:
         return None
     text, after = header.text, header.after
-    for line in text.split(after[: text.cut(after)] or after):
+    for line in text.split(after if is_final else after[: text.cut(after)]):
         if line.strip():
             return short_hash("log", *(name.encode() for name in header.cells), line)
     return None

@@ -69,6 +69,11 @@ class Batch:
             self._starts = list(accumulate(lengths, initial=0))
         return self.offset + self._starts[line]
 
+    def keep_lines(self, count: int) -> None:
+        """Leave the lines from `count` on to the next batch."""
+        self.data = self.data[: self.offset_of_line(count) - self.offset]
+        self._starts = self._starts[: count + 1]
+
     def span(self, index: int) -> tuple[int, int]:
         """Return the byte offsets in the file where the row begins and ends."""
         end = index + 1 if self.ends is None else self.ends[index]
@@ -251,7 +256,7 @@ class Reader:
         done += self._split(lines[done:], done, rows, ends, hold=not closing)
         batch.rows, batch.ends = rows, ends
         if done < len(lines):
-            batch.data = data[: batch.offset_of_line(done) - batch.offset]
+            batch.keep_lines(done)
         return batch
 
     def _decode(self, data: bytes) -> tuple[list[str], dict[int, Broken]]:

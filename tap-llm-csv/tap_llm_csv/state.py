@@ -12,7 +12,7 @@ from typing import Any
 
 from tap_llm_csv.files import Bookmark, Counts, Window
 
-MAX_REJECT_RANGES = 200
+MAX_REJECT_RANGES = 100
 
 
 def to_json(bookmark: Bookmark) -> dict[str, Any]:
@@ -31,13 +31,13 @@ def to_json(bookmark: Bookmark) -> dict[str, Any]:
         state["tail"] = bookmark.tail
         state["header"] = list(bookmark.header)
         window = bookmark.window
-        state["window"] = [window.offset, window.line]
+        state["window"] = [window.offset, window.line, window.block]
         if window.header != bookmark.header:
             state["window"] += window.header
         if window.seen:
             state["seen"] = dict(window.seen)
     if bookmark.rejects:
-        state["rejects"] = [list(entry) for entry in bookmark.rejects]
+        state["rejects"] = [entry[: 3 if entry[3] == 1 else 4] for entry in map(list, bookmark.rejects)]
     if bookmark.missing:
         state["missing"] = bookmark.missing
     if bookmark.generation != 1:
@@ -57,7 +57,7 @@ def from_json(state: Mapping[str, Any]) -> Bookmark | None:
     try:
         offset, line = state["at"]
         header = _pair(state.get("header", (0, 0)))
-        window = [int(number) for number in state.get("window", (0, 0))]
+        window = [int(number) for number in state.get("window", (0, 0, 0))]
         first, last = state.get("times", (None, None))
         stored = state.get("stored")
         return Bookmark(
@@ -68,12 +68,14 @@ def from_json(state: Mapping[str, Any]) -> Bookmark | None:
             header=header,
             head=(int(state["head"][0]), str(state["head"][1])) if "head" in state else (0, ""),
             tail=str(state.get("tail", "")),
-            window=Window(window[0], window[1], _pair(window[2:]) if window[2:] else header, dict(state.get("seen", {}))),
+            window=Window(
+                *window[:3], _pair(window[3:]) if window[3:] else header, dict(state.get("seen", {}))
+            ),
             counts=Counts(*(int(number) for number in state.get("rows", ()))),
             first=first,
             last=last,
             stored=(int(stored[0]), int(stored[1]), str(stored[2])) if stored else None,
-            rejects=[(int(a), int(b), int(c)) for a, b, c in state.get("rejects", ())],
+            rejects=[_range(*entry) for entry in state.get("rejects", ())],
             missing=state.get("missing"),
             generation=int(state.get("generation", 1)),
         )
@@ -86,18 +88,24 @@ def _pair(numbers: Any) -> tuple[int, int]:
     return int(first), int(second)
 
 
+def _range(offset: int, length: int, line: int, rows: int = 1) -> tuple[int, int, int, int]:
+    return int(offset), int(length), int(line), int(rows)
+
+
 def remember_reject(bookmark: Bookmark, offset: int, length: int, line: int) -> None:
     """Note a rejected range for `replay_rejects`, joining neighbours and, past a limit, more.
 
     A joined range also covers rows that were read well; to read those again changes nothing.
     """
     ranges = bookmark.rejects
-    if ranges and ranges[-1][0] + ranges[-1][1] == offset:
-        ranges[-1] = (ranges[-1][0], ranges[-1][1] + length, ranges[-1][2])
-        return
-    ranges.append((offset, length, line))
-    if len(ranges) > MAX_REJECT_RANGES:
-        gaps = [b[0] - a[0] - a[1] for a, b in zip(ranges, ranges[1:], strict=False)]
-        nearest = gaps.index(min(gaps))
-        first, second = ranges[nearest : nearest + 2]
-        ranges[nearest : nearest + 2] = [(first[0], second[0] + second[1] - first[0], first[2])]
+    ranges.append((offset, length, line, 1))
+    if len(ranges) > 1 and ranges[-2][0] + ranges[-2][1] == offset:
+        _join(ranges, len(ranges) - 2)
+    elif len(ranges) > MAX_REJECT_RANGES:
+        gaps = [two[0] - one[0] - one[1] for one, two in zip(ranges, ranges[1:], strict=False)]
+        _join(ranges, gaps.index(min(gaps)))
+
+
+def _join(ranges: list[tuple[int, int, int, int]], index: int) -> None:
+    one, two = ranges[index : index + 2]
+    ranges[index : index + 2] = [(one[0], two[0] + two[1] - one[0], one[2], one[3] + two[3])]

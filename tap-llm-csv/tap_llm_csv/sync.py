@@ -18,6 +18,7 @@ from tap_llm_csv.identity import Ordinals, short_hash
 from tap_llm_csv.load import FileLoad, Output, Place
 from tap_llm_csv.prepare import Planner, file_id_of, prepare
 from tap_llm_csv.reader import Reader
+from tap_llm_csv.recount import Recounter
 from tap_llm_csv.rejects import file_record
 from tap_llm_csv.settings import Settings
 from tap_llm_csv.worklist import Job, Worklist, header_at, survey
@@ -86,6 +87,7 @@ class Sync:
         self._in_use: set[str] = set()
         self._planner = Planner()
         self._ends = chains.Ends()
+        self._recounter = Recounter(self._planner, settings, self._ends)
         self._seen_at = datetime.now(timezone.utc).isoformat(timespec="seconds")
         self._state_at = time.monotonic()
         self._rows_since_state = 0
@@ -144,7 +146,7 @@ class Sync:
         span = header.span if header else (0, 0)
         fresh = Bookmark(
             path=job.path, offset=start, line=line, header=span,
-            window=Window(start, line, span), generation=job.generation,
+            window=Window(start, line, 0, span), generation=job.generation,
         )  # fmt: skip
         if known is not None and known.stored != job.stored:
             fresh.generation = known.generation + 1
@@ -152,7 +154,9 @@ class Sync:
 
     def _name(self, job: Job) -> str | None:
         """Give a file an id of its own that it would get again from lost state."""
-        file_id = job.file_id or file_id_of(job)
+        file_id = job.file_id or file_id_of(
+            job, is_final=job.is_final(self._settings, time.time())
+        )
         if file_id is None:
             return None
         if job.file_id is None and file_id in self._in_use:
@@ -185,7 +189,11 @@ class Sync:
         finally:
             self._count(before, bookmark.counts)
         bookmark.stored = job.stored
+        if not bookmark.counts.read:
+            # Without a row it could be any file with this header.
+            return
         self._save(job, file_id, bookmark)
+        self._ends.note(job, bookmark)
         self.summary.files += 1
         self._ledger(job, file_id, bookmark, message=reader.held and f"{reader.held} waits")
 
@@ -203,10 +211,14 @@ class Sync:
             max_record_lines=self._settings.max_record_lines,
         )  # fmt: skip
         place = Place(file_id, job.path, header.text.encoding, self._seen_at)
+        ordinals, window = Ordinals(), bookmark.window
+        if job.stored is None and plan.key == "identity" and plan.ordinals:
+            ordinals, window = self._recounter.ordinals(job, bookmark)
         load = FileLoad(
             bookmark, place, reader, partial(self._planner.plan, job.spec), self._settings,
-            self._output, self._ordinals(job, bookmark),
+            self._output, ordinals,
         )  # fmt: skip
+        load.next_window = window
         if header.delimiter:
             load.adopt(self._planner.plan(job.spec, header_at(job, bookmark.header, header)))
         return reader, load
@@ -228,10 +240,6 @@ class Sync:
                     f"stopped in {job.path} at byte {load.bookmark.offset:,}; "
                     "the next run goes on from the last state that was kept"
                 )
-
-    def _ordinals(self, job: Job, bookmark: Bookmark) -> Ordinals:
-        """Count again what stands just before the bookmark, in this file or the one before."""
-        return Ordinals()
 
     # --- what is left behind ------------------------------------------------------------------------
 

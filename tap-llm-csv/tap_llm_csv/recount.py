@@ -1,0 +1,102 @@
+"""Counting again the rows just before a bookmark, so that equal rows go on being numbered right.
+
+A bookmark keeps where the block of lines before its own begins; the rows from there on are read
+once more, without sending them. A log that was rotated goes on from the end of the file before.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from functools import partial
+from typing import Any
+
+from tap_llm_csv.chains import Ends
+from tap_llm_csv.errors import FileError
+from tap_llm_csv.files import Bookmark, Counts, Window, open_data
+from tap_llm_csv.identity import BLOCK_LINES, Ordinals
+from tap_llm_csv.load import FileLoad, Place
+from tap_llm_csv.prepare import Planner, prepare
+from tap_llm_csv.reader import Reader
+from tap_llm_csv.settings import Settings
+from tap_llm_csv.worklist import Job, header_at
+
+MAX_DEPTH = 8
+
+
+class _Nowhere:
+    """An output that wants everything and sends nothing."""
+
+    def wants(self, _stream: str) -> bool:
+        return True
+
+    def write(self, _stream: str, _records: list[dict[str, Any]]) -> None:
+        return
+
+
+class _FromBlock(Ordinals):
+    """Leaves out rows of an earlier block than the one it starts with."""
+
+    __slots__ = ("_first_line",)
+
+    def __init__(self, previous: dict[bytes, int], window: Window) -> None:
+        super().__init__(previous, line=window.block * BLOCK_LINES, recalled=window.seen)
+        self._first_line = window.block * BLOCK_LINES
+
+    def take(self, identity: bytes, line: int) -> int:
+        return super().take(identity, line) if line >= self._first_line else 0
+
+
+class Recounter:
+    """Knows how the rows before a bookmark were numbered."""
+
+    def __init__(self, planner: Planner, settings: Settings, ends: Ends) -> None:
+        self._planner = planner
+        self._settings = replace(
+            settings, on_reject="continue", max_rejects=None, max_reject_ratio=1.0
+        )
+        self._ends = ends
+
+    def ordinals(self, job: Job, bookmark: Bookmark, depth: int = 0) -> tuple[Ordinals, Window]:
+        """Return the counter to go on with from a bookmark, and where its current block begins.
+
+        Raises:
+            FileError: A file cannot be read.
+        """
+        window = bookmark.window
+        previous: dict[bytes, int] = {}
+        if window.block == 0 and job.first is not None and depth < MAX_DEPTH:
+            before = self._ends.before(job, job.first)
+            if before is not None:
+                previous = self.ordinals(*before, depth + 1)[0].counts()
+        counter = _FromBlock(previous, window)
+        if bookmark.offset <= window.offset:
+            return counter, window
+        if job.header is None and not prepare(job, self._planner):
+            return counter, window
+        return counter, self._read_again(job, bookmark, counter)
+
+    def _read_again(self, job: Job, bookmark: Bookmark, counter: Ordinals) -> Window:
+        header = job.header
+        if header is None:
+            raise FileError("unreadable", f"{job.path} has no header any more")
+        window = bookmark.window
+        past = replace(
+            bookmark, offset=window.offset, line=window.line, header=window.header,
+            counts=Counts(), rejects=[],
+        )  # fmt: skip
+        with open_data(job.path, compressed=job.compressed) as file:
+            file.seek(window.offset)
+            reader = Reader(
+                file, header.text, delimiter=header.delimiter, offset=window.offset,
+                line=window.line, limit=bookmark.offset, final=True,
+                max_record_lines=self._settings.max_record_lines,
+            )  # fmt: skip
+            load = FileLoad(
+                past, Place("", job.path, header.text.encoding, ""), reader,
+                partial(self._planner.plan, job.spec), self._settings, _Nowhere(), counter,
+            )  # fmt: skip
+            if header.delimiter:
+                load.adopt(self._planner.plan(job.spec, header_at(job, window.header, header)))
+            for _ in load.run():
+                pass
+        return load.next_window
