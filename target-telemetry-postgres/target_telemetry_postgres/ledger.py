@@ -37,9 +37,14 @@ class StreamCounts:
     expired: int = 0
     pruned: int = 0
 
+    @property
+    def is_only_pruned(self) -> bool:
+        """Whether rows went and no records came."""
+        return self.pruned > 0 and self == StreamCounts(pruned=self.pruned)
+
     def __str__(self) -> str:
         """`1,204 read, 37 inserted, 4 updated, 1,163 unchanged`; what rarely happens, if it did."""
-        always = ("read", "inserted", "updated", "unchanged")
+        always = () if self.is_only_pruned else _USUAL
         return ", ".join(
             f"{getattr(self, name):,} {name}"
             for name in _COUNTS
@@ -48,6 +53,8 @@ class StreamCounts:
 
 
 _COUNTS: Final = tuple(field.name for field in fields(StreamCounts))
+
+_USUAL: Final = ("read", "inserted", "updated", "unchanged")
 
 _ADD: Final = sql.SQL(", ").join(
     sql.SQL("{column} = {column} + {count}").format(
@@ -82,7 +89,11 @@ class Ledger:
         self._totals.setdefault(stream, StreamCounts())
 
     def record(self, conn: Connection, stream: str, counts: StreamCounts) -> None:
-        """Add one flush's counts; called inside its transaction, and again if that is retried."""
+        """Add one flush's counts; called inside its transaction, and again if that is retried.
+
+        What was pruned from a table that this run did not load makes no row: it would look like a
+        load. `retention_policies` tells of it.
+        """
         self._hold_lock(conn)
         row = conn.execute(
             sql.SQL(
@@ -92,11 +103,13 @@ class Ledger:
             {"run_id": self.run_id, "stream": stream}
             | {name: getattr(counts, name) for name in _COUNTS},
         ).fetchone()
-        if row is None:
+        if row is not None:
+            self._totals[stream] = StreamCounts(*row)
+        elif counts.is_only_pruned:
+            self._totals[stream] = counts
+        else:
             self.begin(conn, stream)
             self.record(conn, stream, counts)
-        else:
-            self._totals[stream] = StreamCounts(*row)
 
     def finish(
         self,

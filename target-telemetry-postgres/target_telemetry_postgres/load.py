@@ -109,12 +109,13 @@ class Load:
         self._database: Database = self._stack.enter_context(open_database(self._config))
         policies = retention.parse_policies(self._config)
         ensure_schema(self._database, self._config["migrate"])
-        with self._database.connect(purpose="retention") as connection:
-            self._policies = retention.check_policies(connection, self._database.schema, policies)
-            self._cutoffs = retention.cutoffs(connection, self._policies)
         self.run_id = str(uuid.uuid4())
         self._rejects.run_id = self.run_id
         self._ledger = Ledger(self._database, self.run_id, meltano_state_id())
+        with self._database.connect(purpose="start") as connection:
+            self._policies = retention.check_policies(connection, self._database.schema, policies)
+            self._cutoffs = retention.cutoffs(connection, self._policies)
+            self._ledger.mark_interrupted(connection)
         self._shadows = Shadows(self._database.schema)
         self._writer = Writer(
             self._database, inside=self._inside, committed=self._committed, logger=self._logger
@@ -298,7 +299,8 @@ class Load:
     def _prune(self) -> None:
         if not self._config["prune"]:
             return
-        for pruned in retention.prune(self._database, self._policies):
+        most = float(self._config["prune_max_seconds"])
+        for pruned in retention.prune(self._database, self._policies, max_seconds=most):
             if pruned.rows:
                 self._ledger_pruned(pruned.table, pruned.rows)
 

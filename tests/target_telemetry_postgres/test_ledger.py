@@ -81,6 +81,7 @@ def test_rare_counts_are_told_only_when_there_are_any() -> None:
     assert str(StreamCounts(2, 1, 0, 0, rejected=1)) == (
         "2 read, 1 inserted, 0 updated, 0 unchanged, 1 rejected"
     )
+    assert str(StreamCounts()) == "0 read, 0 inserted, 0 updated, 0 unchanged"
 
 
 def test_counts_vanish_with_the_flush_that_was_rolled_back(database: Database) -> None:
@@ -100,6 +101,18 @@ def test_a_stream_that_was_never_begun_is_begun_by_its_first_counts(database: Da
         ledger.record(connection, "runs", StreamCounts(5, 5))
 
     assert stored(database, "stream, rows_read", ledger.run_id) == [("runs", 5)]
+
+
+def test_what_was_pruned_elsewhere_is_told_and_does_not_look_like_a_load(
+    database: Database,
+) -> None:
+    ledger = new_ledger(database)
+    with database.connect() as connection:
+        ledger.record(connection, "llm_calls", StreamCounts(pruned=12))
+        ledger.finish(connection, "succeeded")
+
+    assert stored(database, "stream", ledger.run_id) == []
+    assert ledger.summary() == ["llm_calls: 12 pruned"]
 
 
 def test_an_error_is_stored_on_one_line_without_what_postgres_cannot_hold(
