@@ -95,12 +95,13 @@ class Simulator:
         try:
             answer = self.handle(entry)
             entry.status = answer.status
+            # Noted before the caller can read it, for it may move the clock at once.
+            entry.answered_clock = self.world.clock.exact()
             send(answer)
         finally:
             with self._count_lock:
                 self.in_flight -= 1
             entry.finished = time.monotonic()
-            entry.answered_clock = self.world.clock.exact()
 
     def _receive_blob(self, request: Request, send: Callable[[Answer], None]) -> None:
         entry = self._entry(request, 1)
