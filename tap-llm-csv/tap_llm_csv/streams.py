@@ -110,7 +110,8 @@ class FileStream(Stream):
     def is_plain(self) -> bool:
         """Whether records leave as they are: nothing deselected, mapped or flattened."""
         return all(self.mask.values()) and all(
-            type(mapped) is SameRecordTransform and mapped.flattening_options is None
+            type(mapped) is SameRecordTransform
+            and not (mapped.flattening_options and mapped.flattening_options.enabled)
             for mapped in self.stream_maps
         )
 
