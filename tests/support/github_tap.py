@@ -109,12 +109,22 @@ def settings(simulator: Simulator, **more: Any) -> dict[str, Any]:
     }
 
 
-def sync(simulator: Simulator, config: dict[str, Any], state: State) -> Output:
+def sync(
+    simulator: Simulator,
+    config: dict[str, Any],
+    state: State,
+    *,
+    deselected: Sequence[str] = (),
+) -> Output:
     """Run the tap in this process."""
     stream = io.TextIOWrapper(io.BytesIO(), encoding="utf-8")
     error: Exception | None = None
     with contextlib.redirect_stdout(stream), mock.patch("signal.signal"):
-        tap = TapGitHubActions(config=config, state=json.loads(json.dumps(state)))
+        catalog = TapGitHubActions(config=config).catalog_dict if deselected else None
+        for entry in catalog["streams"] if catalog else ():
+            if entry["stream"] in deselected:
+                entry["metadata"][-1]["metadata"]["selected"] = False
+        tap = TapGitHubActions(config=config, state=json.loads(json.dumps(state)), catalog=catalog)
         tap.clock = JumpingClock(simulator.world.clock)
         try:
             tap.sync_all()
