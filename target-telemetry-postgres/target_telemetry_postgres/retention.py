@@ -1,8 +1,8 @@
 """Retention: delete what is past its time without keeping writers and readers waiting.
 
-Small batches, each its own transaction, oldest rows first, as many rows as lately took a twentieth
-of a second. Rows that a load holds are left for the next time, and the condition is asked again
-when the row is deleted, so a row that has just been brought up to date stays.
+Small pieces, each its own transaction, oldest rows first. Rows that a load holds are left for the
+next time, and the condition is asked again when the row is deleted, so a row that has just been
+brought up to date stays.
 """
 
 from __future__ import annotations
@@ -26,11 +26,13 @@ from target_telemetry_postgres.policies import (
     cutoffs,
     parse_policies,
 )
+from target_telemetry_postgres.sweeps import plan
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable
 
     from target_telemetry_postgres.database import Database
+    from target_telemetry_postgres.sweeps import Sweep
 
 __all__ = [
     "Cutoff",
@@ -44,11 +46,6 @@ __all__ = [
 
 Connection = psycopg.Connection[tuple[Any, ...]]
 
-#: Long enough to be worth a transaction, short enough that nobody notices a wait.
-BATCH_SECONDS: Final = 0.05
-FIRST_BATCH: Final = 1_000
-SMALLEST_BATCH: Final = 50
-LARGEST_BATCH: Final = 20_000
 LARGEST_CLOCK_DIFFERENCE: Final = timedelta(days=1)
 
 log = logging.getLogger(__name__)
@@ -90,19 +87,22 @@ class Target:
         """The column that decides."""
         return sql.Identifier(self.policy.column)
 
-    def conditions(self) -> Iterator[tuple[sql.Composable, sql.Composable]]:
-        """What a row past its time looks like, and the order to delete in; each fits an index.
+    def conditions(self) -> list[tuple[sql.Composable, str]]:
+        """What a row past its time looks like, and the column to find it by.
 
         A row whose own time is missing, or lies in the future, goes by when it was stored.
         """
         cutoff = sql.Literal(self.cutoff)
-        yield sql.SQL("{} < {}").format(self.column, cutoff), self.column
+        found: list[tuple[sql.Composable, str]] = [
+            (sql.SQL("{} < {}").format(self.column, cutoff), self.policy.column)
+        ]
         if self.has_stored_at and self.policy.column != STORED_AT:
-            order = sql.Identifier(STORED_AT)
-            stored = sql.SQL("{} < {}").format(order, cutoff)
-            yield sql.SQL("{} IS NULL AND {}").format(self.column, stored), order
-            future = sql.SQL("{} > now() + interval '1 day' AND {}").format(self.column, stored)
-            yield future, order
+            stored = sql.SQL("{} < {}").format(sql.Identifier(STORED_AT), cutoff)
+            found += [
+                (sql.SQL(unfit).format(self.column, stored), STORED_AT)
+                for unfit in ("{} IS NULL AND {}", "{} > now() + interval '1 day' AND {}")
+            ]
+        return found
 
 
 def prune(
@@ -171,38 +171,29 @@ def _count(conn: Connection, target: Target) -> PruneResult:
 
 def _prune_table(conn: Connection, target: Target, deadline: float) -> PruneResult:
     result = _nothing(target)
-    size = FIRST_BATCH
-    for condition, order in target.conditions():
-        while True:
+    for sweep in plan(conn, target.schema, target.policy.table, target.conditions()):
+        more = True
+        while more:
             if time.monotonic() > deadline:
                 return replace(result, complete=False)
             started = time.monotonic()
             try:
-                batch = _delete_batch(conn, target, condition, order, size)
+                piece = _delete(conn, target, sweep)
             except psycopg.Error as error:
                 if not is_transient(error) or conn.broken:
                     raise
                 log.info("Pruning %s waits for the next run: %s", target.policy.table, error)
                 return replace(result, complete=False)
-            if batch is None:
+            if piece is None:
                 log.info("Another run is pruning; it will do the rest.")
                 return replace(result, complete=False)
-            result = _sum(result, batch)
-            if batch.rows == 0:
-                break
-            # Stopping at a short batch would end the loop whenever a load holds a row.
-            size = next_size(size, time.monotonic() - started)
+            result = _sum(result, piece)
+            more = sweep.took(piece.rows, time.monotonic() - started)
     return result
 
 
-def _delete_batch(
-    conn: Connection,
-    target: Target,
-    condition: sql.Composable,
-    order: sql.Composable,
-    size: int,
-) -> PruneResult | None:
-    """Delete up to `size` rows; None when another run holds the lock."""
+def _delete(conn: Connection, target: Target, sweep: Sweep) -> PruneResult | None:
+    """Delete the next piece; None when another run holds the lock."""
     with conn.transaction():
         conn.execute("SET LOCAL lock_timeout = '2s'")
         mine = conn.execute(
@@ -214,26 +205,18 @@ def _delete_batch(
         row = conn.execute(
             sql.SQL(
                 "WITH gone AS ("
-                " DELETE FROM {table} WHERE ctid = ANY (ARRAY("
-                "  SELECT ctid FROM {table} WHERE {condition} ORDER BY {order} LIMIT {size}"
-                "  FOR UPDATE SKIP LOCKED)) AND {condition} RETURNING {column} AS at)"
+                " DELETE FROM {table} WHERE ctid = ANY (ARRAY({piece})) AND {condition}"
+                " RETURNING {column} AS at)"
                 " SELECT count(*), min(at), max(at) FROM gone"
             ).format(
                 table=target.table,
-                condition=condition,
-                order=order,
-                size=sql.Literal(size),
+                piece=sweep.piece(),
+                condition=sweep.condition,
                 column=target.column,
             )
         ).fetchone()
     rows, oldest, newest = row or (0, None, None)
     return replace(_nothing(target), rows=rows, oldest=_instant(oldest), newest=_instant(newest))
-
-
-def next_size(size: int, seconds: float) -> int:
-    """As many rows as would have taken `BATCH_SECONDS`, growing no faster than twofold."""
-    fitting = int(size * BATCH_SECONDS / max(seconds, 0.001))
-    return max(SMALLEST_BATCH, min(fitting, size * 2, LARGEST_BATCH))
 
 
 def _remember(conn: Connection, target: Target, result: PruneResult) -> None:

@@ -18,13 +18,8 @@ from target_telemetry_postgres.policies import (
     cutoffs,
     parse_policies,
 )
-from target_telemetry_postgres.retention import (
-    BATCH_SECONDS,
-    LARGEST_BATCH,
-    SMALLEST_BATCH,
-    next_size,
-    prune,
-)
+from target_telemetry_postgres.retention import prune
+from target_telemetry_postgres.sweeps import PIECE_SECONDS, Pace
 
 if TYPE_CHECKING:
     from target_telemetry_postgres.database import Database
@@ -368,12 +363,58 @@ def test_the_health_view_says_what_goes_next(database: Database) -> None:
     assert row == (timedelta(days=90), 111, True, True)
 
 
-@given(st.integers(SMALLEST_BATCH, LARGEST_BATCH), st.floats(0, 100))
-def test_batches_stay_in_bounds_and_shrink_when_they_take_too_long(
+def test_a_column_without_an_index_is_pruned_in_one_walk_over_the_table(
+    database: Database,
+) -> None:
+    with database.connect() as connection:
+        connection.execute(
+            "CREATE TABLE telemetry.events AS SELECT n, now() - make_interval(hours => n, mins => 9) AS at"
+            " FROM generate_series(1, 50000) AS n ORDER BY random()"
+        )
+        due = connection.execute(
+            "SELECT count(*) FROM telemetry.events WHERE at < now() - interval '300 days'"
+        ).fetchone()
+
+    [promised] = prune(database, [Policy("events", "at", "300 days")], dry_run=True)
+    [result] = prune(database, [Policy("events", "at", "300 days")])
+
+    assert due == (42_801,)
+    assert promised.rows == result.rows == 42_801
+    assert (promised.oldest, promised.newest) == (result.oldest, result.newest)
+    assert result.complete
+    with database.connect() as connection:
+        left = connection.execute("SELECT count(*), max(n) FROM telemetry.events").fetchone()
+    assert left == (50000 - result.rows, 50000 - result.rows)
+
+
+def test_a_partitioned_table_is_pruned_too(database: Database) -> None:
+    with database.connect() as connection:
+        connection.execute(
+            "CREATE TABLE telemetry.parts (n int, at timestamptz) PARTITION BY HASH (n);"
+            " CREATE TABLE telemetry.p0 PARTITION OF telemetry.parts"
+            " FOR VALUES WITH (MODULUS 2, REMAINDER 0);"
+            " CREATE TABLE telemetry.p1 PARTITION OF telemetry.parts"
+            " FOR VALUES WITH (MODULUS 2, REMAINDER 1);"
+            " INSERT INTO telemetry.parts SELECT n, now() - make_interval(days => n)"
+            " FROM generate_series(1, 1000) AS n"
+        )
+
+    [result] = prune(database, [Policy("parts", "at", "90 days")])
+
+    assert result.rows == 911
+    with database.connect() as connection:
+        left = connection.execute("SELECT count(*), max(n) FROM telemetry.parts").fetchone()
+    assert left == (89, 89)
+
+
+@given(st.integers(50, 20_000), st.floats(0, 100))
+def test_pieces_stay_in_bounds_and_shrink_when_they_take_too_long(
     size: int, seconds: float
 ) -> None:
-    following = next_size(size, seconds)
+    pace = Pace(size, smallest=50, largest=20_000)
 
-    assert SMALLEST_BATCH <= following <= min(LARGEST_BATCH, size * 2)
-    if seconds > BATCH_SECONDS:
-        assert following <= size
+    pace.took(seconds)
+
+    assert 50 <= pace.size <= min(20_000, size * 2)
+    if seconds > PIECE_SECONDS:
+        assert pace.size <= size
