@@ -53,6 +53,7 @@ except Exception as error:
 """
 
 NOBODY = 65534
+NAMELESS = 54321
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="needs flock and unix sockets")
 as_root = pytest.mark.skipif(os.geteuid() != 0, reason="needs to be root")
@@ -255,14 +256,21 @@ def test_data_of_an_unknown_version_is_refused_and_left_alone(home: Path) -> Non
     assert processes(home) == []
 
 
-def test_data_of_an_older_version_keeps_its_server(tmp_path: Path) -> None:
-    newest = postgres_binary(tmp_path)
+def test_data_of_an_older_version_keeps_its_server(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    newest = postgres_binary(home)
     older = newest.parents[2] / "pginstall" / "bin" / "postgres"
     if not older.exists():
         pytest.skip("the installed wheel brings one version only")
-    (tmp_path / "PG_VERSION").write_text("16\n")
+    with monkeypatch.context() as patch:
+        patch.setattr("target_telemetry_postgres.embedded.postgres_binary", lambda _: older)
+        with EmbeddedServer(home):
+            pass
 
-    assert postgres_binary(tmp_path) == older != newest
+    assert postgres_binary(home / "cluster/data") == older != newest
+    with EmbeddedServer(home) as server, psycopg.connect(server.conninfo) as connection:
+        assert connection.info.server_version // 10000 == 16
 
 
 def test_a_server_that_cannot_start_says_why_in_one_sentence(home: Path) -> None:
@@ -356,16 +364,18 @@ def test_binaries_that_nobody_can_reach_are_copied_once(
 
 
 @as_root
-def test_an_ordinary_user_runs_the_server_as_itself(tmp_path: Path) -> None:
+@pytest.mark.parametrize("uid", [NOBODY, NAMELESS], ids=["named", "nameless"])
+def test_an_ordinary_user_runs_the_server_as_itself(tmp_path: Path, uid: int) -> None:
+    """Also one without an entry in passwd, as containers start them."""
     open_up(tmp_path)
     mine = tmp_path / "mine"
     mine.mkdir()
-    os.chown(mine, NOBODY, NOBODY)
+    os.chown(mine, uid, uid)
 
-    done = as_nobody(USER, mine / "postgres")
+    done = as_user(uid, USER, mine / "postgres")
 
     assert done.stdout == "in\n1\n", done.stderr
-    assert (mine / "postgres/cluster/data").stat().st_uid == NOBODY
+    assert (mine / "postgres/cluster/data").stat().st_uid == uid
     assert eventually(lambda: processes(mine) == [])
 
 
@@ -373,13 +383,13 @@ def test_an_ordinary_user_runs_the_server_as_itself(tmp_path: Path) -> None:
 def test_a_folder_of_someone_else_is_refused_with_a_sentence(tmp_path: Path) -> None:
     open_up(tmp_path)
 
-    done = as_nobody(STRANGER, tmp_path / "postgres")
+    done = as_user(NOBODY, STRANGER, tmp_path / "postgres")
 
     assert done.stdout.startswith("EmbeddedError The embedded Postgres cannot use"), done.stderr
     assert "Permission denied; run as the folder's owner" in done.stdout
 
 
-def as_nobody(script: str, home: Path) -> subprocess.CompletedProcess[str]:
+def as_user(uid: int, script: str, home: Path) -> subprocess.CompletedProcess[str]:
     """Run a script as an ordinary user, with an interpreter that such a user can start."""
     environ = {
         "PATH": os.environ["PATH"],
@@ -391,8 +401,8 @@ def as_nobody(script: str, home: Path) -> subprocess.CompletedProcess[str]:
         try:
             return subprocess.run(
                 [python, "-c", script, str(home)],
-                user=NOBODY,
-                group=NOBODY,
+                user=uid,
+                group=uid,
                 extra_groups=[],
                 env=environ,
                 cwd="/",

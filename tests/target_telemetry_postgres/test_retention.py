@@ -368,7 +368,8 @@ def test_a_column_without_an_index_is_pruned_in_one_walk_over_the_table(
 ) -> None:
     with database.connect() as connection:
         connection.execute(
-            "CREATE TABLE telemetry.events AS SELECT n, now() - make_interval(hours => n, mins => 9) AS at"
+            "CREATE TABLE telemetry.events AS"
+            " SELECT n, now() - make_interval(hours => n, mins => 9) AS at"
             " FROM generate_series(1, 50000) AS n ORDER BY random()"
         )
         due = connection.execute(
