@@ -1,8 +1,13 @@
-"""How the command reads what people write, and writes what people read; no database."""
+"""How the command reads what people write, and writes what people read."""
 
 from __future__ import annotations
 
 import json
+import os
+import pty
+import subprocess
+import sys
+from contextlib import suppress
 from datetime import datetime, timedelta, timezone
 from decimal import Decimal
 
@@ -158,3 +163,39 @@ def test_each_shell_gets_its_completion(shell: str) -> None:
 def test_the_version_is_the_packages() -> None:
     ran = telemetry("--version")
     assert (ran.code, ran.out.split()[0]) == (0, "telemetry")
+
+
+def on_a_terminal(*arguments: str, **environment: str) -> str:
+    """What the command prints on a pseudo-terminal."""
+    reader, terminal = pty.openpty()
+    process = subprocess.Popen(
+        [
+            sys.executable,
+            "-c",
+            "from target_telemetry_postgres.cli import main; main()",
+            *arguments,
+        ],
+        stdout=terminal,
+        env=os.environ | {"TERM": "xterm-256color", "COLUMNS": "120"} | environment,
+    )
+    os.close(terminal)
+    printed = b""
+    # Linux says EIO where others say end of file.
+    with suppress(OSError):
+        while block := os.read(reader, 65536):
+            printed += block
+    os.close(reader)
+    assert process.wait() == 0
+    return printed.decode()
+
+
+def test_a_terminal_gets_rules_and_colour_and_a_pipe_does_not(database_url: str) -> None:
+    shown = on_a_terminal("--url", database_url, "stats")
+    assert "─" in shown
+    assert "\x1b[" in shown
+    assert "\x1b[" not in on_a_terminal("--url", database_url, "stats", NO_COLOR="1").replace(
+        "\x1b[1m", ""
+    ).replace("\x1b[0m", "")
+    piped = telemetry("--url", database_url, "stats").out
+    assert "─" not in piped
+    assert "\x1b[" not in piped

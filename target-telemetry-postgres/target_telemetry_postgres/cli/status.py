@@ -204,6 +204,7 @@ def _print(report: dict[str, Any]) -> None:
     for table, latest in report["latest"].items():
         click.echo(f"Latest in {table}: {output.instant(latest)} UTC")
     if report["retention"]:
+        click.echo()
         output.print_table(_PRUNING, [_prune_line(row) for row in report["retention"]])
     for bookmark in report["bookmarks"]:
         click.echo(f"Bookmark {bookmark['state_id']}: {output.instant(bookmark['updated_at'])}")

@@ -1,5 +1,5 @@
--- Models whose price is not known: an alias in tap-llm-csv (model_aliases), then
--- `telemetry reprice`, gives them one.
+-- Models whose price is not known.
+-- An alias in tap-llm-csv (model_aliases), then `telemetry reprice`, gives them one.
 select
   coalesce(model, '(none)') as model,
   coalesce(provider, '(none)') as provider,
