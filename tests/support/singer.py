@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import psycopg
 from psycopg import sql
+
 from target_telemetry_postgres.target import TargetTelemetryPostgres
 
 if TYPE_CHECKING:

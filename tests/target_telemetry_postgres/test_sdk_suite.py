@@ -10,6 +10,7 @@ import singer_sdk.testing.target_test_streams as shipped
 from singer_sdk.exceptions import InvalidRecord
 from singer_sdk.testing import SuiteConfig, get_target_test_class
 from singer_sdk.testing.runners import TargetTestRunner
+
 from target_telemetry_postgres.target import TargetTelemetryPostgres
 
 if TYPE_CHECKING:
@@ -64,8 +65,11 @@ def test_duplicate_records_leave_the_last_of_each_key(loader: Loader) -> None:
 
 def test_nul_characters_are_dropped_from_strings_objects_and_arrays(loader: Loader) -> None:
     sync(loader, "encoded_string_data")
-    texts = [str(row) for name in ("strings", "strings_in_objects", "strings_in_arrays")
-             for row in loader.table(f"test_{name}")]
+    texts = [
+        str(row)
+        for name in ("strings", "strings_in_objects", "strings_in_arrays")
+        for row in loader.table(f"test_{name}")
+    ]
     assert len(texts) == 11 + 11 + 6
     assert not any("\\x00" in text for text in texts)
     assert any("\\\\u0000" in text for text in texts), "the six characters are text like any other"

@@ -1,0 +1,112 @@
+"""Records that cannot be stored: the run ends with their place, or they are kept aside."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from singer_sdk.exceptions import InvalidRecord, MissingKeyPropertiesError
+
+from support.singer import record, records, schema, state
+from target_telemetry_postgres.errors import RecordError
+from target_telemetry_postgres.load import sentence
+
+if TYPE_CHECKING:
+    from support.singer import Loader
+
+PROPERTIES: dict[str, Any] = {
+    "id": {"type": "integer"},
+    "at": {"type": ["null", "string"], "format": "date-time"},
+    "cost": {"type": ["null", "number"]},
+}
+STREAM = schema("s", PROPERTIES, ["id"])
+
+
+def test_the_run_ends_with_stream_line_column_reason_and_a_short_value(loader: Loader) -> None:
+    with pytest.raises(InvalidRecord) as caught:
+        loader.load(STREAM, record("s", {"id": 1}), record("s", {"id": "x" * 5000}))
+    said = sentence(caught.value)
+    assert said.startswith("stream 's', line 3, column 'id': ")
+    assert "is not of type 'integer'" in str(caught.value)
+    assert len(said) < 700
+
+
+@pytest.mark.parametrize("bad", ["0000-01-01T00:00:00Z", "2024-13-01T00:00:00Z", "2024-02-30"])
+def test_what_only_the_server_refuses_is_named_too(loader: Loader, bad: str) -> None:
+    rows = [{"id": n, "at": "2024-01-01T00:00:00Z"} for n in range(100)]
+    rows[57]["at"] = bad
+    with pytest.raises(InvalidRecord) as caught:
+        loader.load(STREAM, records("s", rows))
+    assert sentence(caught.value).startswith("stream 's', line 59, column 'at': ")
+    assert bad in sentence(caught.value)
+
+
+def test_a_bad_record_costs_itself_and_not_its_batch(loader: Loader) -> None:
+    rows: list[dict[str, Any]] = [{"id": n, "at": None, "cost": 1.5} for n in range(1000)]
+    rows[10]["id"] = "ten"
+    rows[20]["at"] = "yesterday"
+    rows[30]["at"] = "2024-13-01T00:00:00Z"
+    rows[40]["cost"] = "x"
+    rows[50] = {"cost": 1}
+    rows[60]["id"] = 2**63
+    states = loader.load(
+        STREAM, records("s", rows), state(a=1), invalid_record_treatment="quarantine"
+    )
+    assert states == [{"a": 1}]
+    assert len(loader.table("s")) == 994
+    kept = loader.table("rejected_records", "line_number")
+    assert [row["line_number"] for row in kept] == [12, 22, 32, 42, 52, 62]
+    assert [row["column_name"] for row in kept] == ["id", "at", "at", "cost", None, "id"]
+    assert all(row["reason"] and row["stream"] == "s" for row in kept)
+    assert kept[0]["record"]["id"] == "ten"
+    ledger = loader.ledger("s")
+    assert (ledger["rows_read"], ledger["rows_inserted"], ledger["rows_rejected"]) == (1000, 994, 6)
+
+
+def test_a_value_too_big_for_a_modelled_column_is_found_by_its_row(loader: Loader) -> None:
+    stream = schema(
+        "llm_calls",
+        {"call_id": {"type": "string", "format": "uuid"}, "estimated_cost": {"type": "number"}},
+        ["call_id"],
+    )
+    rows = [
+        {"call_id": f"00000000-0000-0000-0000-{n:012}", "estimated_cost": 10**9 if n == 5 else n}
+        for n in range(10)
+    ]
+    loader.load(stream, records("llm_calls", rows), invalid_record_treatment="quarantine")
+    assert len(loader.table("llm_calls")) == 9
+    (kept,) = loader.table("rejected_records")
+    assert kept["column_name"] == "estimated_cost"
+
+
+def test_a_row_that_breaks_a_rule_of_the_table_is_found_by_halving(loader: Loader) -> None:
+    loader.load(STREAM)
+    loader.execute("ALTER TABLE s ADD CHECK (cost <> 13)")
+    rows = [{"id": n, "cost": 13 if n in {3, 77} else n + 100} for n in range(100)]
+    loader.load(STREAM, records("s", rows), invalid_record_treatment="quarantine")
+    assert len(loader.table("s")) == 98
+    assert [row["line_number"] for row in loader.table("rejected_records", "line_number")] == [
+        5,
+        79,
+    ]
+
+
+def test_past_max_rejects_the_run_ends(loader: Loader) -> None:
+    bad = records("s", [{"id": "x"} for _ in range(6)])
+    loader.load(STREAM, bad[:5], invalid_record_treatment="quarantine", max_rejects=5)
+    with pytest.raises(RecordError, match="max_rejects"):
+        loader.load(STREAM, bad, invalid_record_treatment="quarantine", max_rejects=5)
+
+
+def test_a_missing_key_is_the_sdks_own_error(loader: Loader) -> None:
+    with pytest.raises(MissingKeyPropertiesError, match="missing one or more key_properties"):
+        loader.load(STREAM, record("s", {"cost": 1}))
+
+
+def test_a_rejected_record_may_hold_what_postgres_cannot(loader: Loader) -> None:
+    loader.load(
+        STREAM,
+        '{"type":"RECORD","stream":"s","record":{"id":"a\\u0000b\\ud800","cost":NaN}}',
+        invalid_record_treatment="quarantine",
+    )
+    assert loader.table("rejected_records")[0]["record"]["id"] == "ab"
