@@ -29,7 +29,7 @@ from target_telemetry_postgres.columns import (
 Converter = Callable[[Any], Any]
 
 TIMESTAMP_PATTERN: Final = (
-    r"^\d{4}-\d\d-\d\d(?:[T ]\d\d:\d\d(?::\d\d(?:\.\d+)?)?(?:Z|[+-]\d\d(?::?\d\d)?)?)?\Z"
+    r"^\d{4}-\d\d-\d\d(?:[T ]\d\d:\d\d(?::\d\d(?:\.\d+)?)?(?:Z|[+-]\d\d(?::?\d\d(?::\d\d)?)?)?)?\Z"
 )
 DATE_PATTERN: Final = r"^\d{4}-\d\d-\d\d\Z"
 TIME_PATTERN: Final = r"^\d\d:\d\d(?::\d\d(?:\.\d+)?)?\Z"

@@ -7,6 +7,7 @@ store. It may refuse more than the schema does: what it refuses takes the carefu
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from decimal import Decimal
 from typing import Annotated, Any, Final, Literal, Union
@@ -81,6 +82,8 @@ _PATTERNS: Final = {
     TIME: convert.TIME_PATTERN,
     UUID: convert.UUID_PATTERN,
 }
+#: Characters that msgspec refuses in the JSON name of a field.
+_UNUSABLE: Final = re.compile(r'[\x00-\x1f"\\]')
 _STRING_WORDS: Final = {
     "minLength": "min_length",
     "maxLength": "max_length",
@@ -315,7 +318,13 @@ def _object(one: dict[str, Any]) -> Any:
 def record_type(
     name: str, fields: list[tuple[str, Any, bool]], *, forbid_unknown: bool
 ) -> type[msgspec.Struct]:
-    """A struct with one field a property: (name in JSON, type, required)."""
+    """A struct with one field a property: (name in JSON, type, required).
+
+    Raises:
+        Inexpressible: For a name that msgspec does not take.
+    """
+    if any(_UNUSABLE.search(original) for original, _, _ in fields):
+        raise Inexpressible(name)
     spec: list[Any] = []
     for number, (_, kind, required) in enumerate(fields):
         if required:

@@ -19,7 +19,13 @@ from msgspec.structs import astuple
 from singer_sdk.exceptions import InvalidRecord
 
 from target_telemetry_postgres.convert import Misfit, converter
-from target_telemetry_postgres.fastlane import NotPlain, lane, record_type, unchecked_lane
+from target_telemetry_postgres.fastlane import (
+    Inexpressible,
+    NotPlain,
+    lane,
+    record_type,
+    unchecked_lane,
+)
 from target_telemetry_postgres.rejection import Rejection
 from target_telemetry_postgres.schemas import RecordValidator, validator
 
@@ -107,9 +113,12 @@ class Plan:
     def _refuse_unknown(self, *, refuse: bool) -> None:
         """Compile the decoder; one that refuses unknown fields lets the first be reported."""
         self._refusing = refuse
-        self._fast = msgspec.json.Decoder(
-            record_type("Record", self._types, forbid_unknown=refuse), float_hook=Decimal
-        ).decode
+        try:
+            made = record_type("Record", self._types, forbid_unknown=refuse)
+        except Inexpressible:
+            self._fast = _never
+        else:
+            self._fast = msgspec.json.Decoder(made, float_hook=Decimal).decode
 
     def row(self, record: msgspec.Raw | bytes) -> Row:
         """Decode and check an ordinary record.
@@ -208,6 +217,11 @@ class Plan:
         except Misfit as misfit:
             reason = f"{misfit} (the column is {field.pg_type})"
             raise Refused(Rejection(self.stream, reason, dict(record), field.name, value)) from None
+
+
+def _never(_: object) -> Any:
+    """The fast lane of a stream whose property names are beyond it."""
+    raise NotPlain
 
 
 class Metadata:

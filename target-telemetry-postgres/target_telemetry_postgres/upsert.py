@@ -15,8 +15,6 @@ from psycopg import sql
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-#: In the stage, the numbers of the columns that a record did not mention.
-ABSENT: Final = "_absent"
 #: How many staged rows are looked up to guess whether the batch is mostly known already.
 SAMPLE: Final = 100
 
@@ -47,6 +45,14 @@ class Shape:
         return sql.Identifier("pg_temp", self.stage_name)
 
     @property
+    def absent(self) -> str:
+        """In the stage, the numbers of the columns that a record did not mention."""
+        name = "_absent"
+        while name in self.columns:
+            name += "_"
+        return name
+
+    @property
     def values(self) -> list[str]:
         """The columns that are not part of the key."""
         return [name for name in self.columns if name not in self.key]
@@ -67,13 +73,13 @@ def create_stage(shape: Shape) -> sql.Composed:
             sql.SQL("{} {}").format(sql.Identifier(name), sql.SQL(pg_type))
             for name, pg_type in shape.columns.items()
         ),
-        sql.Identifier(ABSENT),
+        sql.Identifier(shape.absent),
     )
 
 
 def copy_to_stage(shape: Shape, columns: Sequence[str], *, absent: bool = False) -> sql.Composed:
     """COPY into these columns of the stage."""
-    names = [*columns, ABSENT] if absent else columns
+    names = [*columns, shape.absent] if absent else columns
     return sql.SQL("COPY {} ({}) FROM STDIN").format(shape.stage, _names(names))
 
 
@@ -95,13 +101,19 @@ def fill_absent(shape: Shape, *, null_keys: bool = False) -> sql.Composed:
         sql.SQL(
             "{name} = CASE WHEN {number} = ANY (s.{absent}) THEN t.{name} ELSE s.{name} END"
         ).format(
-            name=sql.Identifier(name), number=sql.Literal(number), absent=sql.Identifier(ABSENT)
+            name=sql.Identifier(name),
+            number=sql.Literal(number),
+            absent=sql.Identifier(shape.absent),
         )
         for number, name in enumerate(shape.columns)
         if name not in shape.key
     )
     return sql.SQL("UPDATE {} s SET {} FROM {} t WHERE {} AND s.{} IS NOT NULL").format(
-        shape.stage, assignments, shape.target, _same_key(shape, null_keys), sql.Identifier(ABSENT)
+        shape.stage,
+        assignments,
+        shape.target,
+        _same_key(shape, null_keys),
+        sql.Identifier(shape.absent),
     )
 
 
