@@ -25,7 +25,7 @@ def send_here(
     return send(session, request, **options)
 
 
-requests.Session.send = send_here  # type: ignore[method-assign]  # this is the point
+requests.Session.send = send_here  # type: ignore[assignment, method-assign]  # its whole purpose
 
 if __name__ == "__main__":
     TapGitHub.cli()

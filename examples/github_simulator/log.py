@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 import threading
 from dataclasses import dataclass, field
+from functools import partial
+from itertools import islice, takewhile
 
 
 @dataclass(slots=True)
@@ -62,23 +64,35 @@ class RequestLog:
         """Return the largest number of requests that were being answered at once."""
         return max((entry.in_flight for entry in self.entries), default=0)
 
-    def during_pauses(self) -> list[Entry]:
+    def during_pauses(self, *, stragglers: int = 0) -> list[Entry]:
         """Return the requests that came although an answer had told their caller to wait.
 
-        A pause is over when either clock has passed it. Requests that were sent before the answer
-        could be read (the same instant) are no offence and are not listed.
+        A pause is over when either clock has passed it.
+
+        Args:
+            stragglers: How many requests of each pause are excused: those that parallel workers
+                had sent before the answer could be read, but that arrived after it.
         """
-        offenders = []
-        limiting = [entry for entry in self.entries if entry.pause > 0 and entry.finished]
-        for entry in self.entries:
-            for cause in limiting:
-                real = entry.arrived - cause.finished
-                simulated = entry.clock - cause.answered_clock
-                same_caller = entry.token == cause.token
-                if real > READ_SECONDS and max(real, simulated) < cause.pause and same_caller:
-                    offenders.append(entry)
-                    break
-        return offenders
+        offenders: dict[int, Entry] = {}
+        for cause in self.entries:
+            if cause.pause > 0 and cause.finished:
+                later = islice(self.entries, cause.number + 1, None)
+                within = takewhile(partial(is_within_pause, cause), later)
+                came = [entry for entry in within if could_know(cause, entry)]
+                offenders.update((entry.number, entry) for entry in came[stragglers:])
+        return list(offenders.values())
+
+
+def is_within_pause(cause: Entry, entry: Entry) -> bool:
+    """Whether a request came before the pause that an earlier answer asked for was over."""
+    real = entry.arrived - cause.finished
+    simulated = entry.clock - cause.answered_clock
+    return max(real, simulated) < cause.pause
+
+
+def could_know(cause: Entry, entry: Entry) -> bool:
+    """Whether the caller of a request could have read the answer that asked for a pause."""
+    return entry.token == cause.token and entry.arrived - cause.finished > READ_SECONDS
 
 
 READ_SECONDS = 0.05
