@@ -47,7 +47,7 @@ def fields(server: TcpServer, **more: Any) -> dict[str, Any]:
 
 def ask(config: Mapping[str, Any], question: str = "SELECT current_user") -> Any:
     with open_database(config) as database, database.connect() as connection:
-        row = connection.execute(question).fetchone()  # type: ignore[call-overload]
+        row = connection.execute(question).fetchone()
     assert row is not None
     return row[0]
 
@@ -180,7 +180,7 @@ def test_a_session_is_in_utc_and_says_what_it_is_for(
             "application_name": "ours prune",
             "lock_timeout": "1500ms",
         }.items():
-            assert connection.execute(f"SHOW {name}").fetchone() == (value,)  # type: ignore[call-overload]
+            assert connection.execute(f"SHOW {name}").fetchone() == (value,)
 
 
 def test_autocommit_is_as_asked(database: Database) -> None:
@@ -239,7 +239,7 @@ def test_a_failure_on_the_servers_side_is_worded(server: TcpServer, state: str, 
     with open_database(fields(server)) as database, database.connect() as connection:
         with pytest.raises(psycopg.Error) as caught:
             connection.execute(
-                "DO $$ BEGIN RAISE EXCEPTION 'a strange thing happened'"  # type: ignore[arg-type]
+                "DO $$ BEGIN RAISE EXCEPTION 'a strange thing happened'"
                 f" USING ERRCODE = '{state}'; END $$"
             )
         with pytest.raises(DatabaseError, match=f"^Postgres {words}"):

@@ -25,7 +25,7 @@ def new_ledger(database: Database) -> Ledger:
 def stored(database: Database, columns: str, run_id: str) -> list[tuple[Any, ...]]:
     with database.connect() as connection:
         return connection.execute(
-            f"SELECT {columns} FROM telemetry.ingest_runs WHERE run_id = %s ORDER BY stream",  # type: ignore[arg-type]
+            f"SELECT {columns} FROM telemetry.ingest_runs WHERE run_id = %s ORDER BY stream",
             [run_id],
         ).fetchall()
 

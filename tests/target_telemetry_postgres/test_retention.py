@@ -40,7 +40,7 @@ def fill(database: Database, days: int = 300, per_day: int = 10) -> None:
 def count(database: Database, where: str = "true") -> int:
     with database.connect() as connection:
         row = connection.execute(
-            sql.SQL("SELECT count(*) FROM telemetry.llm_calls WHERE ") + sql.SQL(where)  # type: ignore[arg-type]
+            sql.SQL("SELECT count(*) FROM telemetry.llm_calls WHERE ") + sql.SQL(where)
         ).fetchone()
     assert row is not None
     return int(row[0])
