@@ -177,9 +177,19 @@ def json_value(cell: str, column: str) -> Any:
         raise RowReject(
             "bad_json", column, f"{column} is {shown(cell)}, which is not JSON"
         ) from None
+    if "\\ud" in cell.lower() and not _is_unicode(value):
+        raise RowReject("bad_json", column, f"{column} holds half of a surrogate pair")
     if "\\u0000" in cell and _has_nul(value):
         raise RowReject("nul_byte", column, f"{column} holds a NUL, which jsonb cannot store")
     return value
+
+
+def _is_unicode(value: Any) -> bool:
+    try:
+        json.dumps(value, ensure_ascii=False).encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _has_nul(value: Any) -> bool:

@@ -84,6 +84,8 @@ class Pricer:
         """The rates to use where a row names this provider, or none."""
         table = self._tables.get(provider)
         if table is None:
+            if len(self._tables) >= _MODELS_KEPT:
+                self._tables.clear()
             table = self._tables[provider] = RateTable(self, provider)
         return table
 

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from decimal import Decimal
+from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import given
@@ -8,7 +9,6 @@ from hypothesis import strategies as st
 
 from tap_llm_csv import convert
 from tap_llm_csv.convert import RowReject
-from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -111,7 +111,7 @@ def test_a_nul_is_refused_also_when_json_escapes_it() -> None:
     assert convert.json_value('{"a": "x\\\\u0000y"}', "usage") == {"a": "x\\u0000y"}
 
 
-@pytest.mark.parametrize("cell", ["{", "NaN", '{"a": Infinity}', "[" * 100_000])
+@pytest.mark.parametrize("cell", ["{", "NaN", '{"a": Infinity}', "[" * 100_000, '"\\ud800"'])
 def test_json_that_no_database_takes_is_refused(cell: str) -> None:
     with pytest.raises(RowReject) as reject:
         convert.json_value(cell, "usage")

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import csv
+import os
 from decimal import Decimal
 from functools import reduce
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tap_llm_csv.convert import RowReject
@@ -346,6 +348,108 @@ def test_captured_cursor_exports_add_up(name: str) -> None:
         assert [row["total_tokens"] for row in rows] == [
             int(row["Total Tokens"]) for row in csv.DictReader(file)
         ]
+
+
+@pytest.mark.parametrize(
+    ("name", "column", "cell"),
+    [
+        ("anthropic_console_tokens", "usage_date_utc", "9999-12-31"),
+        ("openrouter_activity", "Date", "9999-12-31"),
+        (
+            "langfuse_observations",
+            "usageDetails",
+            '{"input": 9223372036854775807, "cached": 1}',
+        ),
+        ("langfuse_observations", "usageDetails", '{"output": -1}'),
+        ("copilot_ai_credits", "cache_read", "9223372036854775807"),
+        ("openai_cost", "amount_currency", "eur"),
+    ],
+)
+def test_what_no_column_can_hold_is_refused(name: str, column: str, cell: str) -> None:
+    with (FIXTURES / f"{name}.csv").open(newline="", encoding="utf-8") as file:
+        header, row, *_ = csv.reader(file)
+    row[header.index(column)] = cell
+    with pytest.raises(RowReject):
+        plan_for(header, PlanOptions()).convert(row)
+
+
+def test_a_count_that_no_column_can_hold_is_not_a_count() -> None:
+    with (FIXTURES / "litellm_spendlogs.csv").open(newline="", encoding="utf-8") as file:
+        header, row, *_ = csv.reader(file)
+    row[header.index("metadata")] = '{"usage_object": {"cache_read_input_tokens": 1e400, "x": 9}}'
+    assert plan_for(header, PlanOptions()).convert(row)["cache_read_tokens"] is None
+
+
+def test_a_setting_of_prices_does_not_make_another_bucket_of_a_row() -> None:
+    identities = set()
+    for pricing in ("estimate", "off"):
+        plan, rows = fixture("copilot_ai_credits", pricing=pricing)
+        identities.add(plan.identity(rows[0]))
+    assert len(identities) == 1
+
+
+NASTY = st.one_of(
+    st.text(max_size=12),
+    st.sampled_from(
+        [
+            "",
+            "0",
+            "1",
+            "-1",
+            "1e3",
+            "NaN",
+            "inf",
+            "1,234",
+            "$5",
+            "٣",
+            "²",
+            "9" * 18,
+            "9" * 19,
+            "1e999",
+            "9999-12-31",
+            "9999-12-31T23:59:59-14:00",
+            "0001-01-01",
+            "2026-10-05 10:00",
+            "253402300799",
+            "true",
+            "null",
+            "{}",
+            "[]",
+            '{"input": 1e30}',
+            '{"input": true}',
+            '{"output": -1}',
+            '{"usage_object": {"cache_read_input_tokens": 99999999999999999999}}',
+            "> 200k",
+            "x\0y",
+            "GENERATION",
+            "Included",
+            "usd",
+            "> 99999999999999999999k",
+        ]
+    ),
+)
+
+
+@pytest.mark.parametrize("path", sorted(FIXTURES.glob("*.csv")), ids=lambda path: path.stem)
+@settings(max_examples=1000 if os.environ.get("TELEMETRY_PROOF") == "full" else 15, deadline=None)
+@given(data=st.data())
+def test_any_cells_of_any_export_are_a_record_or_a_reason(path: Path, data: st.DataObject) -> None:
+    with path.open(newline="", encoding="utf-8") as file:
+        header, row, *_ = csv.reader(file)
+    constants = {"bucket_start": "2025-07-01"} if path.stem == "cursor_summary" else {}
+    plan = plan_for(header, PlanOptions(constants=constants))
+    for place in data.draw(st.sets(st.integers(0, len(row) - 1), max_size=len(row))):
+        row[place] = data.draw(NASTY)
+    record = convert(plan, row)
+    if isinstance(record, RowReject):
+        assert record.code
+        return
+    assert plan.identity(record)
+    plan.identity(plan.merge(record, dict(record)))
+    for value in record.values():
+        assert not (isinstance(value, int) and abs(value) > 2**63 - 1)
+        assert not (isinstance(value, str) and "\0" in value)
+    msgspec.json.Encoder(decimal_format="number").encode(record)
 
 
 @given(st.lists(st.text(), min_size=8, max_size=8))

@@ -28,6 +28,7 @@ def library(model: str, at: datetime, **counts: int) -> Decimal:
     return calc_price(usage, model, genai_request_timestamp=at).total_price.quantize(PLACES)
 
 
+@pytest.mark.proof
 def test_ten_thousand_random_calls_cost_what_the_library_says() -> None:
     rng = random.Random(20261101)  # noqa: S311
     table = Pricer().table(None)

@@ -54,6 +54,7 @@ def dialect_for(options: PlanOptions) -> Dialect:
         if stream == "llm_calls"
         else ("measured_at", "repository", "commit_sha", "report_name"),
         appended=stream == "llm_calls",
+        repeats=stream == "llm_calls",
     )
 
 

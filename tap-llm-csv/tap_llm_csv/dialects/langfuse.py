@@ -36,7 +36,7 @@ def _total(usage: Any, *words: str, but: tuple[str, ...] = ()) -> int | None:
         and isinstance(value, int)
         and not isinstance(value, bool)
     ]
-    if any(not 0 <= count <= BIGINT_MAX for count in counts):
+    if any(count < 0 for count in counts) or sum(counts) > BIGINT_MAX:
         raise RowReject("out_of_range", "usageDetails", "usageDetails holds an impossible count")
     return sum(counts) if counts else None
 

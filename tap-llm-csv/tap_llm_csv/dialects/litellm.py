@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from tap_llm_csv.convert import BIGINT_MAX
 from tap_llm_csv.dialects.buckets import milliseconds_between
 from tap_llm_csv.dialects.model import Column, Derived, Dialect
 
@@ -20,7 +21,7 @@ def _inside(value: Any, *path: str) -> Any:
 def _count(metadata: Any, *paths: tuple[str, ...]) -> int | None:
     for path in paths:
         value = _inside(metadata, "usage_object", *path)
-        if isinstance(value, int) and not isinstance(value, bool) and value >= 0:
+        if isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= BIGINT_MAX:
             return value
     return None
 

@@ -10,6 +10,7 @@ Cells, header names and settings enter the code as data, under names of their ow
 
 from __future__ import annotations
 
+from itertools import count
 from typing import TYPE_CHECKING, Any
 
 from tap_llm_csv import convert
@@ -29,7 +30,7 @@ Record = dict[str, Any]
 _CALL_IDENTITY = (
     "timestamp", "model", "input_tokens", "output_tokens", "prompt_name", "duration_ms",
 )  # fmt: skip
-_BUCKET_IDENTITY = ("bucket_start", "bucket_end", "provider", "model")
+_BUCKET_IDENTITY = ("bucket_start", "bucket_end", "model")
 _LABELS_KEPT = 4096
 
 
@@ -47,6 +48,7 @@ class RowCode:
         self._width = layout.width
         self._extras = layout.extras
         self._lines: list[str] = []
+        self._numbers = count()
         self._scope: dict[str, Any] = {"RowReject": RowReject}
         self._instants: dict[tuple[str, str | None], Instants] = {}
         self._places: list[tuple[Column, int, str]] = []
@@ -81,7 +83,10 @@ class RowCode:
     def identity(self) -> Callable[[Record], bytes]:
         """Compile the identity function; call it after `convert`."""
         if self.dialect.key == "grain":
-            return merge.grain_identity(self.dialect.name, _BUCKET_IDENTITY)
+            # A provider that the price book found must not decide which bucket a row is.
+            said = any(column.target == "provider" for column, _, _ in self._places)
+            columns = (*_BUCKET_IDENTITY, "provider") if said else _BUCKET_IDENTITY
+            return merge.grain_identity(self.dialect.name, columns)
         filled = {part.partition(":")[0].strip("'") for part in self._properties()}
         always = _CALL_IDENTITY if self.dialect.stream == "llm_calls" else ()
         parts = [
@@ -107,7 +112,9 @@ class RowCode:
 
     def local(self, target: str) -> str:
         """The variable of a target, which from now on has one."""
-        return self.names.setdefault(target, f"v{len(self.names)}")
+        if target not in self.names:
+            self.names[target] = f"v{next(self._numbers)}"
+        return self.names[target]
 
     def _compiled(self, source: str, name: str) -> Any:
         code = compile(source, f"<{name} of the {self.dialect.name} dialect>", "exec")
@@ -257,7 +264,10 @@ _READERS = {
 _WITH_HABITS = frozenset({"integer", "number", "money"})
 
 # The common case in line, and the careful function for every other one.
-_WHOLE = "{value} = int({cell}) if {cell}.isdecimal() and len({cell}) < 19 else {slow}"
+_WHOLE = (
+    "{value} = int({cell}) if {cell}.isdecimal() and len({cell}) < 19 and {cell}.isascii() "
+    "else {slow}"
+)
 _CALL = "{value} = {slow}"
 _IN_LINE = {
     "integer": _WHOLE,
