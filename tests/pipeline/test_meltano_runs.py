@@ -82,7 +82,7 @@ def test_a_lost_state_repeats_the_work_and_changes_no_row(
     before = rows(demo_project)
     demo_project.meltano("state", "clear", "--force", CSV_STATE)
     log = demo_project.meltano("run", "ingest-csv", **settings).text
-    assert "llm_calls: 1 read, 1 unchanged" in log
+    assert "llm_calls: 1 read, 0 inserted, 0 updated, 1 unchanged" in log
     assert rows(demo_project)["llm_calls"] == before["llm_calls"]
 
 
