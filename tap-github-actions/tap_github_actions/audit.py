@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
+from functools import partial
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
@@ -173,15 +174,25 @@ class Audit:
 
     def _asked_for(self, gaps: Sequence[Gap]) -> list[Run]:
         found: list[Run] = []
-        spans: dict[int, tuple[datetime | None, datetime]] = {}
+        by_workflow: dict[int, list[Gap]] = {}
         for gap in gaps:
-            below, above = spans.get(gap.workflow, (gap.below, gap.above))
-            lowest = None if below is None or gap.below is None else min(below, gap.below)
-            spans[gap.workflow] = (lowest, max(above, gap.above))
-        for workflow, (below, above) in spans.items():
+            by_workflow.setdefault(gap.workflow, []).append(gap)
+        for workflow, asked in by_workflow.items():
+            belows = [gap.below for gap in asked if gap.below is not None]
+            below = min(belows) if len(belows) == len(asked) else None
+            above = max(gap.above for gap in asked)
             is_young = above > self.now - INDEX_DELAY
+            keep = partial(fills, asked)
             try:
-                found += self.listing.of_workflow(workflow, below, None if is_young else above)
+                found += self.listing.of_workflow(
+                    workflow, keep, below, None if is_young else above
+                )
             except NotFoundError:
                 continue  # the workflow is gone, and its runs with it
         return found
+
+
+def fills(gaps: Sequence[Gap], run: Run) -> bool:
+    """Whether a run is one of those that a gap is about."""
+    number = run.get("run_number") or 0
+    return any(gap.low <= number <= gap.high for gap in gaps)

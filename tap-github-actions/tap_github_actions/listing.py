@@ -19,7 +19,7 @@ from tap_github_actions.paging import PAGE_SIZES, Page, read_page
 from tap_github_actions.records import format_time, parse_time
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from tap_github_actions.client import Client
     from tap_github_actions.planning import Stretch
@@ -104,9 +104,10 @@ class Listing:
         if high is not None:
             yield from self._seek(stretch.low, high)
 
-    def again(self, start: int) -> list[Run]:
-        """Read a page of the plain listing once more; yield what is new on it."""
-        return self._fresh(read_page(self.client, self._runs, KEY, start, params=self.params).items)
+    def again(self, start: int, keep: Callable[[Run], bool] | None = None) -> list[Run]:
+        """Read a page of the plain listing once more; return what is new on it."""
+        page = read_page(self.client, self._runs, KEY, start, params=self.params)
+        return self._fresh(page.items, keep)
 
     def of_second(self, second: datetime, start: int, *, is_young: bool) -> list[Run]:
         """Return what two pages have lost of a second that they part.
@@ -123,15 +124,28 @@ class Listing:
         found: list[Run] = []
         quiet = 0
         for number in range(TIE_READS):
-            more = self.again(start + (number % 2) * FULL)
+            more = self.again(start + (number % 2) * FULL, keep=lambda run: created(run) == second)
             found += more
             quiet = 0 if more else quiet + 1
             if quiet > QUIET_ANSWERS:
                 break
         return found
 
-    def of_workflow(self, workflow: int, low: datetime | None, high: datetime | None) -> list[Run]:
-        """Return the runs of a workflow within two creations that have not been seen."""
+    def of_workflow(
+        self,
+        workflow: int,
+        keep: Callable[[Run], bool],
+        low: datetime | None,
+        high: datetime | None,
+    ) -> list[Run]:
+        """Return runs of a workflow that have not been seen.
+
+        Args:
+            workflow: Its id.
+            keep: Which runs are looked for.
+            low: The oldest creation to look at; None: no end.
+            high: The newest; None: the newest hundred runs, straight from the database.
+        """
         path = f"{self.path}/actions/workflows/{workflow}/runs"
         params = dict(self.params)
         if high is not None:
@@ -139,7 +153,7 @@ class Listing:
         found: list[Run] = []
         for offset in range(0, FILTER_CAP, FULL):
             page = read_page(self.client, path, KEY, offset, params=params)
-            found += self._fresh(page.items)
+            found += self._fresh(page.items, keep)
             if page.is_last or not page.items or high is None:
                 break
         return found
@@ -148,8 +162,9 @@ class Listing:
     def _runs(self) -> str:
         return f"{self.path}/actions/runs"
 
-    def _fresh(self, runs: Sequence[Run]) -> list[Run]:
-        fresh = [run for run in runs if run["id"] not in self.seen]
+    def _fresh(self, runs: Sequence[Run], keep: Callable[[Run], bool] | None = None) -> list[Run]:
+        """Take the runs not seen yet; those not to keep stay unseen and come with their page."""
+        fresh = [run for run in runs if run["id"] not in self.seen and (keep is None or keep(run))]
         self.seen.update(run["id"] for run in fresh)
         return fresh
 
