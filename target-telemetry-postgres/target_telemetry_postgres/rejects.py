@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import uuid
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import psycopg
 from psycopg import sql
@@ -16,9 +17,10 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 _INSERT = sql.SQL(
-    "INSERT INTO {} (run_id, stream, line_number, column_name, reason, record)"
-    " VALUES (%s, %s, %s, %s, %s, %s::jsonb)"
+    "INSERT INTO {} (reject_id, run_id, stream, line_number, column_name, reason, record)"
+    " VALUES (%s, %s, %s, %s, %s, %s, %s::jsonb) ON CONFLICT (reject_id) DO NOTHING"
 )
+_NAMESPACE: Final = uuid.UUID("6f1f3c1e-4d0a-5b8e-9a57-2c6f0d4b7e21")
 
 
 class Rejects:
@@ -82,11 +84,15 @@ class Rejects:
         record, _ = scrub(rejection.record)
         reason, _ = scrub_text(rejection.reason)
         column, _ = scrub_text(rejection.column or "")
+        text = json_of(record)
+        # The same record refused for the same reason is the same row, however often it comes.
+        identity = f"{rejection.stream}\0{column}\0{reason}\0{text}"
         return (
+            uuid.uuid5(_NAMESPACE, identity),
             self.run_id,
             rejection.stream,
             rejection.line,
             column or None,
             reason,
-            json_of(record),
+            text,
         )

@@ -91,6 +91,12 @@ def test_a_row_that_breaks_a_rule_of_the_table_is_found_by_halving(loader: Loade
     ]
 
 
+def test_a_bad_record_that_comes_again_is_kept_once(loader: Loader) -> None:
+    for _ in range(2):
+        loader.load(STREAM, record("s", {"id": "ten"}), invalid_record_treatment="quarantine")
+    assert len(loader.table("rejected_records")) == 1
+
+
 def test_past_max_rejects_the_run_ends(loader: Loader) -> None:
     bad = records("s", [{"id": "x"} for _ in range(6)])
     loader.load(STREAM, bad[:5], invalid_record_treatment="quarantine", max_rejects=5)
