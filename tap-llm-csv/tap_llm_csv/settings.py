@@ -116,8 +116,8 @@ CONFIG_JSONSCHEMA: dict[str, Any] = th.PropertiesList(
         "redact",
         _TEXTS,
         description=(
-            "Property → `drop`, `hash` or `truncate:N`, such as `{\"notes\": \"truncate:80\", "
-            "\"user_id\": \"hash\"}`."
+            'Property → `drop`, `hash` or `truncate:N`, such as `{"notes": "truncate:80", '
+            '"user_id": "hash"}`.'
         ),
     ),
     th.Property(
