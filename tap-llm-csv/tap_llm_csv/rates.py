@@ -116,25 +116,39 @@ class CompiledRate:
             for period in reversed(periods)
         ]
         self.tiered = any(len(period.tiers) > 1 for period in periods)
-        if len(periods) == 1 and not self.tiered and not periods[0].start:
-            # The same call, for the common case of one price: an attribute that hides the method.
-            vars(self)["plain"] = self._one_price()
+        if not self._rounds:
+            # The same call without the questions that do not arise, found before the method.
+            vars(self)["plain"] = self._plain_cost(periods)
 
-    def _one_price(self) -> Callable[[str, int | None, int | None], Decimal | None]:
-        call, per_given, per_made, *_ = self._periods[0][1][0][1]
+    def _plain_cost(
+        self, periods: Sequence[Period]
+    ) -> Callable[[str, int | None, int | None], Decimal | None]:
         unit, limit = self._unit, self._limit
-        if self._rounds or call:
-            return self.price
+        only = len(periods) == 1 and not self.tiered and not periods[0].start
+        fixed = self._periods[0][1][0][1] if only else None
+        find = self._factors
 
-        def plain(_at: str, given: int | None, made: int | None) -> Decimal | None:
+        def plain(at: str, given: int | None, made: int | None) -> Decimal | None:
             if given is None or made is None:
                 return None
-            units = given * per_given + made * per_made
+            factors = fixed or find(at, given)
+            if factors is None:
+                return None
+            units = factors[0] + given * factors[1] + made * factors[2]
             if units >= limit:
                 raise _too_dear()
             return Decimal(units) * unit
 
         return plain
+
+    def _factors(self, at: str, size: int) -> tuple[int, ...] | None:
+        """The prices on a day for an input of some size."""
+        for start, tiers in self._periods:
+            if at >= start:
+                for over, factors in tiers:
+                    if size > over:
+                        return factors
+        return None
 
     def plain(self, at: str, given: int | None, made: int | None) -> Decimal | None:
         """See `Rate`."""
@@ -173,7 +187,7 @@ class CompiledRate:
             at, given, made, read or 0, write or 0, write_1h or 0, reasoning or 0, size or 0
         )
 
-    def _cost(  # noqa: PLR0911, PLR0917 - as above; each return is a reason why not
+    def _cost(  # noqa: PLR0917 - as above; each return is a reason why not
         self,
         at: str,
         given: int | None,
@@ -186,10 +200,7 @@ class CompiledRate:
     ) -> Decimal | None:
         if given is None or made is None or size is None:
             return None
-        tiers = next((tiers for start, tiers in self._periods if at >= start), None)
-        if tiers is None:
-            return None
-        factors = next((factors for over, factors in tiers if size > over), None)
+        factors = self._factors(at, size)
         if factors is None:
             return None
         call, per_given, per_made, per_read, per_write, per_write_1h, per_reasoning = factors

@@ -4,7 +4,7 @@ from decimal import Decimal
 from typing import TYPE_CHECKING
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tap_llm_csv import convert
@@ -118,6 +118,7 @@ def test_json_that_no_database_takes_is_refused(cell: str) -> None:
     assert reject.value.code == "bad_json"
 
 
+@settings(deadline=None)
 @given(st.text())
 def test_any_text_is_a_value_or_a_reason(cell: str) -> None:
     for read in (

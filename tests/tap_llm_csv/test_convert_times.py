@@ -3,7 +3,7 @@ from __future__ import annotations
 from datetime import datetime, timedelta, timezone
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tap_llm_csv.convert import RowReject
@@ -80,6 +80,7 @@ def test_an_hour_that_the_clock_skips_goes_on_as_if_it_had_not() -> None:
 HEADER = ["timestamp", "model", "prompt_tokens", "completion_tokens"]
 
 
+@settings(deadline=None)
 @given(
     st.datetimes(min_value=datetime(1980, 1, 1), max_value=datetime(2100, 1, 1)),  # noqa: DTZ001
     st.integers(-14 * 60, 14 * 60),
@@ -98,6 +99,7 @@ def test_the_shortcut_and_the_careful_way_agree(
         assert first == again == expected.astimezone(UTC).isoformat()
 
 
+@settings(deadline=None)
 @given(st.text(alphabet="0123456789-:TZ .+W/", max_size=32))
 def test_what_the_shortcut_lets_through_is_what_the_careful_way_reads(cell: str) -> None:
     plan = plan_for(HEADER, PlanOptions(pricing="off"))

@@ -452,6 +452,7 @@ def test_any_cells_of_any_export_are_a_record_or_a_reason(path: Path, data: st.D
     msgspec.json.Encoder(decimal_format="number").encode(record)
 
 
+@settings(deadline=None)
 @given(st.lists(st.text(), min_size=8, max_size=8))
 def test_any_cells_are_a_record_or_a_reason(cells: list[str]) -> None:
     plan = plan_for(BASE, PlanOptions())
