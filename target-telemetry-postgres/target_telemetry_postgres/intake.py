@@ -92,11 +92,7 @@ class Intake:
         """A record as it comes, on the fast road if nothing speaks against it."""
         source = self._sources.get(envelope.stream)
         sink = source.fast if source is not None else None
-        if (
-            sink is None
-            or scrub.NUL_ESCAPE in line
-            or (sink.has_json and any(mark in line for mark in scrub.SURROGATE_ESCAPES))
-        ):
+        if sink is None or (b"\\u" in line and scrub.suspect(line, json=sink.has_json)):
             self.careful_record(messages.decode(line), line)
             return
         if envelope.version is not None and self._options.versions:

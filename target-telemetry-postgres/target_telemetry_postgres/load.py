@@ -7,12 +7,13 @@ committed.
 
 from __future__ import annotations
 
+import gc
 import logging
 import sys
 import time
 import uuid
 from collections import Counter
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from typing import IO, TYPE_CHECKING, Any, Final, Literal
 
 import psycopg
@@ -22,7 +23,7 @@ from singer_sdk.singerlib.exceptions import InvalidInputLine
 from target_telemetry_postgres import messages, retention, versions
 from target_telemetry_postgres.batches import Batch
 from target_telemetry_postgres.database import Database, open_database
-from target_telemetry_postgres.errors import RecordError, TelemetryError
+from target_telemetry_postgres.errors import TelemetryError
 from target_telemetry_postgres.intake import Intake, requires
 from target_telemetry_postgres.ledger import Ledger, StreamCounts, meltano_state_id
 from target_telemetry_postgres.migrate import ensure_schema
@@ -35,7 +36,7 @@ from target_telemetry_postgres.tables import prepare
 from target_telemetry_postgres.writer import Stopped, Writer
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterator, Mapping
 
     from singer_sdk.mapper import PluginMapper
 
@@ -45,6 +46,8 @@ if TYPE_CHECKING:
 MAX_BYTES: Final = 32 << 20
 #: Flush when the oldest buffered row has waited this long.
 MAX_AGE_SECONDS: Final = 30.0
+SWITCH_SECONDS: Final = 0.0005
+GC_THRESHOLD: Final = 50_000
 #: On a signal, how long the transaction under way may take to finish.
 GRACE_SECONDS: Final = 5.0
 
@@ -78,7 +81,6 @@ class Load:
         )
         self._batch_rows = int(self._config["batch_size_rows"])
         self._state: bytes | None = None
-        self._sent_state: bytes | None = None
         self._emitted: bytes | None = None
         self._closed = False
         self._stack = ExitStack()
@@ -127,7 +129,8 @@ class Load:
         """Take every line of the input; what fails ends the run."""
         seen: Counter[str] = Counter()
         try:
-            self._loop(source, seen)
+            with _two_threads_at_work():
+                self._loop(source, seen)
         except (Stopped, KeyboardInterrupt):
             self.interrupt()
         except BaseException as error:
@@ -243,8 +246,7 @@ class Load:
     # --- STATE and flushing ------------------------------------------------------------------
 
     def _take_state(self, value: bytes | None) -> None:
-        if value != self._sent_state:
-            self._state = value
+        self._state = value
 
     def flush(self) -> None:
         """Hand everything that waits to the writer, with the newest state."""
@@ -255,7 +257,7 @@ class Load:
         if not parts and not rejections and state is None:
             return
         if state is not None:
-            self._sent_state, self._state = state, None
+            self._state = None
         self._writer.submit(Batch(parts, rejections, state), give_up=self._stopping)
 
     def _inside(self, connection: Connection, result: Result) -> None:
@@ -313,12 +315,11 @@ class Load:
         """Keep what came before a bad message, which is as true as ever, and say what ended it."""
         if self._closed:
             return
-        about_input = isinstance(error, SingerSDKError | RecordError | InvalidInputLine)
         try:
-            if about_input and self._options.load_method != "overwrite":
+            if not self._writer.failed and self._options.load_method != "overwrite":
                 self.flush()
                 self._writer.drain(give_up=self._stopping)
-        except (TelemetryError, psycopg.Error, Stopped) as second:
+        except (TelemetryError, SingerSDKError, psycopg.Error, Stopped) as second:
             self._logger.debug("What came before the failure could not be written: %s", second)
         self._stop("failed", sentence(error))
 
@@ -367,6 +368,23 @@ class Load:
                 "were dropped: Postgres cannot store them."
             )
         ]
+
+
+@contextmanager
+def _two_threads_at_work() -> Iterator[None]:
+    """Let the writer have the interpreter as soon as Postgres has answered it.
+
+    It needs it for moments only, and by default would wait 5 ms for each of them. Rows are lists
+    in lists and never cycles, so looking for cycles among them ten times a batch is idle work.
+    """
+    interval, thresholds = sys.getswitchinterval(), gc.get_threshold()
+    sys.setswitchinterval(SWITCH_SECONDS)
+    gc.set_threshold(GC_THRESHOLD, *thresholds[1:])
+    try:
+        yield
+    finally:
+        sys.setswitchinterval(interval)
+        gc.set_threshold(*thresholds)
 
 
 def sentence(error: BaseException) -> str:

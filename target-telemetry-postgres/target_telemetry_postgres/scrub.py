@@ -10,9 +10,14 @@ import re
 from typing import Any, Final
 
 _UNSTORABLE: Final = re.compile("[\x00\ud800-\udfff]")
-#: The escapes by which a JSON line spells such characters; without them a line is clean.
-NUL_ESCAPE: Final = b"\\u0000"
-SURROGATE_ESCAPES: Final = (b"\\ud", b"\\uD")
+
+
+def suspect(line: bytes, *, json: bool) -> bool:
+    """Whether a line may hold such characters where the fast road would not notice.
+
+    Text is decoded there, and half a pair is noticed; JSON is passed on as it is.
+    """
+    return b"\\u0000" in line or (json and (b"\\ud" in line or b"\\uD" in line))
 
 
 def scrub_text(text: str) -> tuple[str, int]:

@@ -224,8 +224,8 @@ def _widen(todo: Changes, table: Table, wanted: Wanted, column: Column, pg_type:
     if not table.made_here:
         raise RecordError(
             f"Stream '{wanted.stream}', property '{wanted.names[column.name].original}': the "
-            f"SCHEMA says {pg_type}, but the column of {_said(table)} is {column.pg_type} and is not this "
-            "target's to change; convert the value with a stream map, or alter the column."
+            f"SCHEMA says {pg_type}, but the column of {_said(table)} is {column.pg_type} and is "
+            "not this target's to change; convert the value with a stream map, or alter the column."
         )
     wide = widened(column.pg_type, pg_type)
     identifier = sql.Identifier(column.name)

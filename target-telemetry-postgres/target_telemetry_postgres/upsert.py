@@ -77,6 +77,11 @@ def create_stage(shape: Shape) -> sql.Composed:
     )
 
 
+def empty_stage(shape: Shape) -> sql.Composed:
+    """Make the stage ready for other rows in the same transaction."""
+    return sql.SQL("TRUNCATE {}").format(shape.stage)
+
+
 def copy_to_stage(shape: Shape, columns: Sequence[str], *, absent: bool = False) -> sql.Composed:
     """COPY into these columns of the stage."""
     names = [*columns, shape.absent] if absent else columns

@@ -102,6 +102,11 @@ class Writer:
         if self._error is not None:
             raise self._error
 
+    @property
+    def failed(self) -> bool:
+        """Whether something went wrong in the thread; then nothing more is written."""
+        return self._error is not None
+
     def close(self, *, grace: float | None = None) -> None:
         """Stop after what is being written; after `grace` seconds it is rolled back instead."""
         deadline = None if grace is None else time.monotonic() + grace
