@@ -156,4 +156,4 @@ def test_a_run_prunes_at_its_end_only_if_it_succeeded(loader: Loader, tmp_path: 
     done = run("", tmp_path, sqlalchemy_url=loader.url, retention=policy)
     assert done.returncode == 0, done.stderr
     assert loader.table("workflows") == []
-    assert loader.ledger("workflows")["rows_pruned"] == 1
+    assert last(done.stderr).endswith("1 pruned")

@@ -210,3 +210,37 @@ def test_a_modelled_tables_identity_and_time_are_the_databases(loader: Loader) -
     assert second["id"] == first["id"]
     assert second["created_at"] == first["created_at"]
     assert second["workflow_name"] == "ci 2"
+
+
+def test_keys_that_only_the_table_takes_for_equal_are_one_row(loader: Loader) -> None:
+    loader.execute("CREATE TABLE s (k numeric(5, 1) PRIMARY KEY, v bigint)")
+    rows = [{"k": k, "v": n} for n, k in enumerate([1.01, 2.5, 1.02, 3, 1.03])]
+    loader.load(schema("s", {"k": {"type": "number"}, "v": INTEGER}, ["k"]), records("s", rows))
+    assert [(str(row["k"]), row["v"]) for row in loader.table("s")] == [
+        ("1.0", 4),
+        ("2.5", 1),
+        ("3.0", 3),
+    ]
+
+
+def test_a_partitioned_table_is_loaded_like_any_other(loader: Loader) -> None:
+    loader.execute(
+        "CREATE TABLE s (id bigint PRIMARY KEY, v bigint) PARTITION BY RANGE (id);"
+        "CREATE TABLE s1 PARTITION OF s FOR VALUES FROM (0) TO (5);"
+        "CREATE TABLE s2 PARTITION OF s FOR VALUES FROM (5) TO (100)"
+    )
+    stream = schema("s", {"id": INTEGER, "v": INTEGER}, ["id"])
+    for _ in range(2):
+        loader.load(stream, records("s", [{"id": n, "v": n} for n in range(10)]))
+    assert len(loader.table("s")) == 10
+    assert loader.ledger("s")["rows_unchanged"] == 10
+
+
+def test_without_validation_a_record_only_has_to_fit_its_table(loader: Loader) -> None:
+    properties = {"id": INTEGER, "t": {"type": "string", "maxLength": 1}}
+    stream = schema("s", properties, ["id"], required=["t"])
+    rows: list[dict[str, Any]] = [{"id": "1", "t": "long"}, {"id": 2}, {"id": 3, "t": None}]
+    loader.load(stream, records("s", rows), validate_records=False)
+    assert [tuple(row.values()) for row in loader.table("s")] == [(1, "long"), (2, None), (3, None)]
+    with pytest.raises(InvalidRecord, match="not a number"):
+        loader.load(stream, record("s", {"id": "x"}), validate_records=False)
