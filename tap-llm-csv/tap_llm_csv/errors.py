@@ -27,8 +27,8 @@ class FileError(TapLLMCsvError):
         self.code = code
 
 
-class RejectLimitError(TapLLMCsvError):
-    """More lines were rejected than the settings allow."""
+class FilesFailedError(TapLLMCsvError):
+    """A run is over, and some files could not be read to their end."""
 
 
 class InterruptedSyncError(TapLLMCsvError):

@@ -36,54 +36,63 @@ class Ordinals:
     """Counts equal identities over the current block of lines and the one before it."""
 
     __slots__ = (
-        "_current", "_next_block", "_previous", "_recalled", "block", "carried", "carried_before",
+        "_current", "_has_begun", "_next_block", "_previous", "_recalled", "block", "carried",
+        "carried_before",
     )  # fmt: skip
 
     def __init__(
         self,
         previous: Mapping[bytes, int] | None = None,
         *,
-        line: int = 0,
+        block: int = 0,
         recalled: Mapping[str, int] | None = None,
     ) -> None:
-        """Start counting.
+        """Start counting with a block; rows before it do not count.
 
         Args:
             previous: What the file that this one continues ended with (`counts`).
-            line: The physical line (from 0) at which counting starts.
-            recalled: What a bookmark kept of the blocks before (`carried_before`).
+            block: The block of lines to begin with.
+            recalled: What a bookmark kept of the blocks before (`recall`).
         """
-        self.block = line // BLOCK_LINES
+        self.block = block
         # What the current and the previous block took over from the block before them.
         self.carried: dict[bytes, int] = {}
         self.carried_before: dict[bytes, int] = {}
         self._current: dict[bytes, int] = {}
         self._previous: Mapping[bytes, int] = previous or {}
         self._recalled = recalled or {}
-        self._next_block = (self.block + 1) * BLOCK_LINES
+        self._has_begun = False
+        self._next_block = block * BLOCK_LINES
 
     def take(self, identity: bytes, line: int) -> int:
-        """Return how many equal rows came before the row at this line."""
+        """Return how many equal rows came before the row at this line (counted from 0)."""
         if line >= self._next_block:
             self._turn(line // BLOCK_LINES)
         current = self._current
-        seen = current.get(identity)
-        if seen is None:
+        if identity in current:
+            seen = current[identity]
+        elif identity in self._previous or self._recalled:
             seen = self._previous.get(identity, 0)
-            if self._recalled:
+            if self._recalled and self._has_begun:
                 seen = max(seen, self._recalled.get(short_hash(identity), 0))
             if seen:
                 self.carried[identity] = seen
+        else:
+            current[identity] = 1
+            return 0
         current[identity] = seen + 1
         return seen
 
     def _turn(self, block: int) -> None:
-        is_next = block == self.block + 1
-        self._previous = self._current if is_next else {}
-        self.carried_before = self.carried if is_next else {}
-        self._current, self.carried, self._recalled = {}, {}, {}
-        self.block = block
         self._next_block = (block + 1) * BLOCK_LINES
+        if self._has_begun or block != self.block:
+            is_next = block == self.block + 1 and self._has_begun
+            self._previous = self._current if is_next else {}
+            self.carried_before = self.carried if is_next else {}
+            self._recalled = {}
+        self._current, self.carried = {}, {}
+        self._has_begun = True
+        self.block = block
 
     def counts(self) -> dict[bytes, int]:
         """Return what has been counted, for the file that continues this one."""

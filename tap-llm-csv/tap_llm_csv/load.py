@@ -23,6 +23,9 @@ RATIO_MINIMUM = 50
 IDS_KEPT = 8192
 OBJECT_PLANS_KEPT = 256
 
+# Characters that mean something to CSV, put down by a writer that does not know.
+_RECOVERABLE = frozenset({"stray_quote", "unterminated_quote", "bare_cr"})
+
 Record = dict[str, Any]
 Planner = Callable[[Sequence[str]], RowPlan]
 
@@ -143,7 +146,6 @@ class FileLoad:
         append = records.append
         done = len(batch.rows)
         for index, (cells, line) in enumerate(zip(batch.rows, batch.line_starts(), strict=True)):
-            record = None
             if len(cells) == width:
                 try:
                     record = convert(cells)
@@ -285,9 +287,10 @@ class FileLoad:
         cells = batch.rows[index]
         if isinstance(cells, Broken):
             reject = RowReject(cells.code, None, cells.message)
-            record = self._recovered(plan, batch, index, reject) if plan.recoverable else None
-            if record is not None:
-                return record
+            if plan.recoverable and cells.code in _RECOVERABLE:
+                record = self._recovered(plan, batch, index, reject)
+                if record is not None:
+                    return record
         elif not any(cell.strip() for cell in cells):
             self._counts.skipped += 1
             return None

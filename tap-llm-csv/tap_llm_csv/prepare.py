@@ -61,12 +61,18 @@ def prepare(job: Job, planner: Planner) -> bool:
         job.plan = plan = planner.plan(job.spec, _names(header))
     except HeaderError as error:
         raise FileError(error.code, error.message) from error
-    is_log = plan.appended and plan.key != "grain"
-    if plan.key == "grain" or (job.spec.mode or ("append" if is_log else "snapshot")) == "snapshot":
+    if is_snapshot(job, plan):
         known = job.bookmark.stored if job.bookmark is not None else None
         job.stored = job.stored or stored_as(job.path, known)
     job.first = _first_time(header, plan) or job.first
     return True
+
+
+def is_snapshot(job: Job, plan: RowPlan) -> bool:
+    """Tell whether a file is read as a whole: an export, or one whose rows are summed."""
+    if plan.key == "grain":
+        return True
+    return job.spec.mode == "snapshot" if job.spec.mode else not plan.appended
 
 
 def _names(header: Header) -> tuple[str, ...]:

@@ -19,7 +19,7 @@ from typing import IO, TypeAlias
 
 from tap_llm_csv.textformat import TextFormat
 
-CHUNK = 256 * 1024
+CHUNK = 128 * 1024
 MAX_RECORD_BYTES = 1024 * 1024
 
 
@@ -287,6 +287,7 @@ class Reader:
             ends.extend(range(base + 1, base + len(lines) + 1))
             return len(lines)
         begin = 0
+        keep, mark = rows.append, ends.append
         while begin < len(lines):
             reader = csv.reader(lines[begin:], delimiter=self.delimiter, strict=True)
             first = begin
@@ -295,19 +296,21 @@ class Reader:
                 for cells in reader:
                     end = first + reader.line_num
                     if end - begin > 1 and self._is_glued(cells, lines[begin + 1 : end]):
-                        broken = Broken("stray_quote", "a quote opens a cell and closes lines later")
+                        broken = Broken(
+                            "stray_quote", "a quote opens a cell and closes some lines later"
+                        )
                         break
-                    rows.append(cells)
-                    ends.append(base + end)
+                    keep(cells)
+                    mark(base + end)
                     begin = end
             except csv.Error as error:
                 broken = _broken(str(error))
                 if broken.code == "unterminated_quote" and hold and self._may_close(lines[begin:]):
                     return begin
             if broken is not None:
-                rows.append(broken)
+                keep(broken)
                 begin += 1
-                ends.append(base + begin)
+                mark(base + begin)
         return begin
 
     def _is_glued(self, cells: list[str], swallowed: list[str]) -> bool:

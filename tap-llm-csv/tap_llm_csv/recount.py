@@ -13,7 +13,7 @@ from typing import Any
 from tap_llm_csv.chains import Ends
 from tap_llm_csv.errors import FileError
 from tap_llm_csv.files import Bookmark, Counts, Window, open_data
-from tap_llm_csv.identity import BLOCK_LINES, Ordinals
+from tap_llm_csv.identity import Ordinals
 from tap_llm_csv.load import FileLoad, Place
 from tap_llm_csv.prepare import Planner, prepare
 from tap_llm_csv.reader import Reader
@@ -31,19 +31,6 @@ class _Nowhere:
 
     def write(self, _stream: str, _records: list[dict[str, Any]]) -> None:
         return
-
-
-class _FromBlock(Ordinals):
-    """Leaves out rows of an earlier block than the one it starts with."""
-
-    __slots__ = ("_first_line",)
-
-    def __init__(self, previous: dict[bytes, int], window: Window) -> None:
-        super().__init__(previous, line=window.block * BLOCK_LINES, recalled=window.seen)
-        self._first_line = window.block * BLOCK_LINES
-
-    def take(self, identity: bytes, line: int) -> int:
-        return super().take(identity, line) if line >= self._first_line else 0
 
 
 class Recounter:
@@ -68,7 +55,7 @@ class Recounter:
             before = self._ends.before(job, job.first)
             if before is not None:
                 previous = self.ordinals(*before, depth + 1)[0].counts()
-        counter = _FromBlock(previous, window)
+        counter = Ordinals(previous, block=window.block, recalled=window.seen)
         if bookmark.offset <= window.offset:
             return counter, window
         if job.header is None and not prepare(job, self._planner):

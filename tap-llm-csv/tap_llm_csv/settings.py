@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime, timezone
 from typing import Any, Literal
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -14,6 +14,8 @@ from singer_sdk import typing as th
 from tap_llm_csv.dialects import SCHEMAS
 from tap_llm_csv.dialects.model import PlanOptions
 from tap_llm_csv.errors import SettingsError
+from tap_llm_csv.pricing import PriceSettingError, pricer_for
+from tap_llm_csv.redact import RedactError, check_rules
 
 DEFAULT_PATH = ".telemetry/usage.csv"
 PATH_VARIABLE = "TELEMETRY_CSV_PATH"
@@ -150,9 +152,11 @@ CONFIG_JSONSCHEMA: dict[str, Any] = th.PropertiesList(
     th.Property(
         "reject_raw",
         th.StringType,
-        default="truncated",
         allowed_values=["none", "hash", "truncated", "full"],
-        description="What is kept of a rejected line's text; `truncated`: its first 2,048 bytes.",
+        description=(
+            "What is kept of a rejected line's text; `truncated`: its first 2,048 bytes. Unset: "
+            "`truncated`, or `hash` where `redact` is set."
+        ),
     ),
     th.Property(
         "replay_rejects",
@@ -204,7 +208,8 @@ class Settings:
     replay_rejects: bool = False
     idle_seconds: int = 300
     max_record_lines: int = 1000
-    environment: Mapping[str, str] = field(default_factory=dict)
+    # Model aliases and price overrides.
+    prices: tuple[Mapping[str, str], Mapping[str, Any]] = ({}, {})
 
 
 def load(config: Mapping[str, Any], environment: Mapping[str, str] | None = None) -> Settings:
@@ -219,16 +224,25 @@ def load(config: Mapping[str, Any], environment: Mapping[str, str] | None = None
     path = given.get("path") or environment.get(PATH_VARIABLE)
     if path or not sources:
         sources.insert(0, _source({"path": path or DEFAULT_PATH}, given, is_default=not path))
+    redact_rules = given.get("redact") or {}
+    prices = given.get("model_aliases") or {}, given.get("price_overrides") or {}
+    try:
+        check_rules(redact_rules)
+        pricer_for(*prices)
+    except (RedactError, PriceSettingError) as error:
+        raise SettingsError(str(error)) from error
     return Settings(
         sources=tuple(sources),
         start=_instant(given.get("start_date")),
         on_reject=given.get("on_reject", "continue"),
         max_rejects=given.get("max_rejects"),
         max_reject_ratio=float(given.get("max_reject_ratio", 0.5)),
-        reject_raw=given.get("reject_raw", "truncated"),
+        # What is redacted in rows should not survive in a rejected line.
+        reject_raw=given.get("reject_raw", "hash" if redact_rules else "truncated"),
         replay_rejects=bool(given.get("replay_rejects", False)),
         idle_seconds=int(given.get("idle_seconds", 300)),
         max_record_lines=int(given.get("max_record_lines", 1000)),
+        prices=prices,
     )
 
 

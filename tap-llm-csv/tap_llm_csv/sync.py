@@ -17,9 +17,11 @@ from tap_llm_csv.files import Bookmark, Counts, Window, anchors, open_data, unre
 from tap_llm_csv.identity import Ordinals, short_hash
 from tap_llm_csv.load import FileLoad, Output, Place
 from tap_llm_csv.prepare import Planner, file_id_of, prepare
+from tap_llm_csv.pricing import pricer_for
 from tap_llm_csv.reader import Reader
 from tap_llm_csv.recount import Recounter
 from tap_llm_csv.rejects import file_record
+from tap_llm_csv.replay import Replay
 from tap_llm_csv.settings import Settings
 from tap_llm_csv.worklist import Job, Worklist, header_at, survey
 
@@ -27,6 +29,7 @@ logger = logging.getLogger("tap-llm-csv")
 
 STATE_SECONDS = 5.0
 STATE_ROWS = 50_000
+PROGRESS_SECONDS = 10.0
 MISSING_DAYS = 30
 
 
@@ -85,12 +88,13 @@ class Sync:
                 if (bookmark := state.from_json(saved)) is not None:
                     self._bookmarks[file_id] = bookmark
         self._in_use: set[str] = set()
-        self._planner = Planner()
+        self.pricer = pricer_for(*settings.prices)
+        self._planner = Planner(self.pricer)
         self._ends = chains.Ends()
         self._recounter = Recounter(self._planner, settings, self._ends)
         self._seen_at = datetime.now(timezone.utc).isoformat(timespec="seconds")
-        self._state_at = time.monotonic()
-        self._rows_since_state = 0
+        self._state_at = self._told_at = self._begun_at = time.monotonic()
+        self._rows_since_state = self._rows = 0
 
     def run(self) -> None:
         """Read every file that changed, oldest first.
@@ -182,8 +186,12 @@ class Sync:
         before = replace(bookmark.counts) if job.stored is None else Counts()
         try:
             with open_data(job.path, compressed=job.compressed) as file:
+                if self._settings.replay_rejects and job.stored is None and bookmark.rejects:
+                    Replay(self._planner, self._settings, self._output, self._seen_at).run(
+                        job, file_id, bookmark
+                    )
                 reader, load = self._load(job, file_id, bookmark, file)
-                self._follow(job, file_id, load, file)
+                self._follow(job, file_id, load)
         except (OSError, EOFError, zlib.error) as error:
             raise unreadable(job.path, error) from error
         finally:
@@ -223,11 +231,13 @@ class Sync:
             load.adopt(self._planner.plan(job.spec, header_at(job, bookmark.header, header)))
         return reader, load
 
-    def _follow(self, job: Job, file_id: str, load: FileLoad, file: IO[bytes]) -> None:
+    def _follow(self, job: Job, file_id: str, load: FileLoad) -> None:
         for batch in load.run():
             if self._is_test:
                 return
             self._rows_since_state += len(batch.rows)
+            self._rows += len(batch.rows)
+            self._tell_progress(job, load)
             is_due = (
                 self._rows_since_state >= STATE_ROWS
                 or time.monotonic() - self._state_at >= STATE_SECONDS
@@ -240,6 +250,21 @@ class Sync:
                     f"stopped in {job.path} at byte {load.bookmark.offset:,}; "
                     "the next run goes on from the last state that was kept"
                 )
+
+    def _tell_progress(self, job: Job, load: FileLoad) -> None:
+        now = time.monotonic()
+        if now - self._told_at < PROGRESS_SECONDS:
+            return
+        self._told_at = now
+        there = f" of {job.size:,} bytes" if not job.compressed else " bytes unpacked"
+        logger.info(
+            "%s: %s%s read, %s rows/s, %s rejected",
+            job.path,
+            f"{load.bookmark.offset:,}",
+            there,
+            f"{self._rows / (now - self._begun_at):,.0f}",
+            f"{load.bookmark.counts.rejected:,}",
+        )
 
     # --- what is left behind ------------------------------------------------------------------------
 

@@ -1,0 +1,155 @@
+"""Reading rejected lines again, after the settings (or the tap) have learnt to read them.
+
+Only the rejected ranges are read again, and some of the file around each: the rows there that were
+read well tell which ordinal an equal row among the rejected ones gets.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import replace
+from functools import partial
+from typing import Any
+
+from tap_llm_csv.files import Bookmark, Counts, Window, open_data
+from tap_llm_csv.identity import Ordinals
+from tap_llm_csv.load import FileLoad, Output, Place
+from tap_llm_csv.prepare import Planner
+from tap_llm_csv.reader import Reader
+from tap_llm_csv.rejects import reject_record
+from tap_llm_csv.settings import Settings
+from tap_llm_csv.worklist import Job, header_at
+
+CONTEXT_BYTES = 256 * 1024
+
+
+class _Around(Ordinals):
+    """Counts equal rows wherever they stand."""
+
+    __slots__ = ("seen",)
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.seen: Counter[bytes] = Counter()
+
+    def take(self, identity: bytes, line: int) -> int:  # noqa: ARG002 - wherever they stand
+        self.seen[identity] += 1
+        return self.seen[identity] - 1
+
+
+class _Kept:
+    """An output that keeps records, so that they can be sent or not."""
+
+    def __init__(self, output: Output) -> None:
+        self.wants = output.wants
+        self.records: dict[str, list[dict[str, Any]]] = {}
+
+    def write(self, stream: str, records: list[dict[str, Any]]) -> None:
+        self.records.setdefault(stream, []).extend(records)
+
+
+class Replay:
+    """Reads what was rejected of a log in earlier runs."""
+
+    def __init__(
+        self, planner: Planner, settings: Settings, output: Output, seen_at: str
+    ) -> None:
+        self._planner = planner
+        self._settings = replace(
+            settings, on_reject="continue", max_rejects=None, max_reject_ratio=1.0
+        )
+        self._output = output
+        self._seen_at = seen_at
+
+    def run(self, job: Job, file_id: str, bookmark: Bookmark) -> None:
+        """Read a file's rejected ranges and bring its figures up to date.
+
+        Raises:
+            FileError: The file cannot be read.
+        """
+        ranges, bookmark.rejects = bookmark.rejects, []
+        for offset, length, line, rows in ranges:
+            again = self._read_range(job, file_id, bookmark, offset, length, line)
+            counts, new = bookmark.counts, again.counts
+            # A range that was joined also holds rows that were counted before.
+            known = max(0, new.read - rows)
+            counts.read += new.read - rows - known
+            counts.rejected += new.rejected - rows
+            counts.skipped += new.skipped
+            counts.recovered += new.recovered
+            counts.emitted = counts.read - counts.rejected - counts.skipped
+            bookmark.rejects += again.rejects
+
+    def _read_range(
+        self, job: Job, file_id: str, bookmark: Bookmark, offset: int, length: int, line: int
+    ) -> Bookmark:
+        end = offset + length
+        around = _Around()
+        begin = self._line_before(job, max(bookmark.header[1], offset - CONTEXT_BYTES))
+        nothing = _Kept(self._output)
+        self._pass(job, file_id, bookmark, (begin, offset, 0), nothing, around)
+        after = min(bookmark.offset, end + CONTEXT_BYTES)
+        self._pass(job, file_id, bookmark, (end, after, 0), nothing, around)
+        kept = _Kept(self._output)
+        again = self._pass(job, file_id, bookmark, (offset, end, line), kept, around)
+        refused = {record["byte_offset"] for record in kept.records.get("llm_csv_rejects", ())}
+        for stream, records in kept.records.items():
+            self._output.write(stream, records)
+        self._resolve(job, file_id, offset, line, refused)
+        return again
+
+    def _line_before(self, job: Job, offset: int) -> int:
+        """Return where a line begins at or after an offset."""
+        header = job.header
+        if header is None or offset <= header.span[1]:
+            return header.span[1] if header else offset
+        with open_data(job.path, compressed=job.compressed) as file:
+            file.seek(offset - offset % header.text.unit)
+            data = file.read(CONTEXT_BYTES)
+        return offset - offset % header.text.unit + header.text.first_cut(data)
+
+    def _pass(
+        self,
+        job: Job,
+        file_id: str,
+        bookmark: Bookmark,
+        span: tuple[int, int, int],
+        output: _Kept,
+        ordinals: Ordinals,
+    ) -> Bookmark:
+        begin, end, line = span
+        past = Bookmark(
+            path=job.path, offset=begin, line=line, header=bookmark.header,
+            window=Window(begin, line, 0, bookmark.header), counts=Counts(),
+        )  # fmt: skip
+        header = job.header
+        if header is None or begin >= end:
+            return past
+        names = header.span if begin < bookmark.header[0] else bookmark.header
+        with open_data(job.path, compressed=job.compressed) as file:
+            file.seek(begin)
+            reader = Reader(
+                file, header.text, delimiter=header.delimiter, offset=begin, line=line,
+                limit=end, final=True, max_record_lines=self._settings.max_record_lines,
+            )  # fmt: skip
+            load = FileLoad(
+                past, Place(file_id, job.path, header.text.encoding, self._seen_at), reader,
+                partial(self._planner.plan, job.spec), self._settings, output, ordinals,
+            )  # fmt: skip
+            if header.delimiter:
+                load.adopt(self._planner.plan(job.spec, header_at(job, names, header)))
+            for _ in load.run():
+                pass
+        return past
+
+    def _resolve(self, job: Job, file_id: str, offset: int, line: int, refused: set[int]) -> None:
+        """Note in the ledger that a line has been read after all."""
+        if offset in refused or not self._output.wants("llm_csv_rejects"):
+            return
+        record = reject_record(
+            file_id=file_id, path=job.path, line=line + 1, offset=offset, code="resolved",
+            column=None, message="the line was read after a change of the settings", raw=b"",
+            encoding="utf-8", policy="none", seen_at=self._seen_at, severity="resolved",
+        )  # fmt: skip
+        record["message"] = "the line was read after a change of the settings"
+        self._output.write("llm_csv_rejects", [record])

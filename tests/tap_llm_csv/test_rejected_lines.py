@@ -1,0 +1,126 @@
+"""What cannot be read is in the ledger, and can be read later."""
+
+from __future__ import annotations
+
+import pytest
+
+from support.llm_csv import HEADER, Machine, check_figures, row
+
+
+def log_of(folder, *lines: str):
+    path = folder / "usage.csv"
+    path.write_text("\n".join([HEADER, *lines]) + "\n", encoding="utf-8")
+    return path
+
+
+def test_a_line_that_cannot_be_read_says_where_and_why(tmp_path):
+    bad = row(1).replace(",10,", ",ten,")
+    machine = Machine(log_of(tmp_path, row(0), bad, row(2)))
+    machine.run()
+    (reject,) = machine.rejects
+    assert reject["code"] == "bad_integer"
+    assert reject["column_name"] == "prompt_tokens"
+    assert reject["line_number"] == 3
+    assert reject["byte_offset"] == len(HEADER) + 1 + len(row(0)) + 1
+    assert reject["raw"] == bad
+    assert len(machine.calls) == 2
+    check_figures(machine.files)
+
+
+def test_reading_again_adds_no_reject(tmp_path):
+    machine = Machine(log_of(tmp_path, "a,b", row(1)))
+    machine.run()
+    machine.forget()
+    machine.run()
+    assert len(machine.rejects) == 1
+    assert len(machine.files) == 1
+
+
+@pytest.mark.parametrize(
+    ("policy", "kept"),
+    [("none", None), ("hash", "blake2b:"), ("truncated", "secret"), ("full", "secret")],
+)
+def test_the_text_of_a_rejected_line_is_kept_as_the_setting_says(tmp_path, policy, kept):
+    machine = Machine(log_of(tmp_path, row(1).replace("true", "secret")), reject_raw=policy)
+    machine.run()
+    (reject,) = machine.rejects
+    if kept is None:
+        assert reject["raw"] is None
+    else:
+        assert kept in reject["raw"]
+    if policy in {"none", "hash"}:
+        assert "secret" not in str(machine.tables)
+
+
+def test_what_is_redacted_in_rows_is_not_kept_of_rejected_lines(tmp_path):
+    line = row(1, notes="private words").replace("true", "perhaps")
+    machine = Machine(log_of(tmp_path, line), redact={"notes": "drop"})
+    machine.run()
+    assert "private" not in str(machine.tables)
+
+
+def test_after_a_fix_only_the_rejected_lines_are_read_again(tmp_path):
+    same = row(4, notes="café")
+    lines = [row(0), row(1, notes="thé"), row(2), same, same.replace("é", "e"), row(5)]
+    path = tmp_path / "usage.csv"
+    path.write_bytes("\n".join([HEADER, *lines, ""]).encode("cp1252"))
+    machine = Machine(path)
+    machine.run()
+    assert len(machine.rejects) == 2
+    assert len(machine.calls) == 4
+    machine.run(replay_rejects=True)
+    assert len(machine.calls) == 4
+    assert {reject["severity"] for reject in machine.rejects} == {"rejected"}
+    machine.config["encoding"] = "cp1252"
+    machine.run()
+    assert sum(machine.sent.values()) == 0
+    machine.run(replay_rejects=True)
+    assert machine.sent["llm_calls"] == 2
+    assert {reject["severity"] for reject in machine.rejects} == {"resolved"}
+    (file,) = machine.files
+    assert (file["rows_read"], file["rows_emitted"], file["rows_rejected"]) == (6, 6, 0)
+    assert len(machine.calls) == 6
+    again = machine.anew()
+    again.run()
+    assert again.call_ids == machine.call_ids
+    machine.run(replay_rejects=True)
+    assert machine.sent["llm_calls"] == 0
+
+
+def test_on_reject_fail_stops_before_the_line_and_comes_back_to_it(tmp_path):
+    path = log_of(tmp_path, row(0), "broken", row(2))
+    machine = Machine(path, on_reject="fail")
+    summary = machine.run()
+    assert "line 3" in summary.failures[0]
+    assert len(machine.calls) == 1
+    path.write_text(path.read_text().replace("broken", row(1)))
+    assert not machine.run().failures
+    assert len(machine.calls) == 3
+
+
+def test_max_rejects_gives_a_file_up(tmp_path):
+    machine = Machine(log_of(tmp_path, row(0), "one", "two", "three", row(2)), max_rejects=2)
+    summary = machine.run()
+    assert "more than 2 lines" in summary.failures[0]
+    assert len(machine.rejects) == 3
+    assert len(machine.calls) == 1
+
+
+def test_a_file_that_is_mostly_unreadable_is_given_up_before_anything_is_sent(tmp_path):
+    lines = [row(i) if i % 3 == 0 else "rubbish,line" for i in range(90)]
+    machine = Machine(log_of(tmp_path, *lines))
+    summary = machine.run()
+    assert "dialect is probably wrong" in summary.failures[0]
+    assert not machine.calls
+    (file,) = machine.files
+    assert file["status"] == "failed"
+
+
+def test_one_bad_file_does_not_stop_the_others(tmp_path):
+    log_of(tmp_path, row(0))
+    (tmp_path / "other.csv").write_text("what,is,this\n1,2,3\n")
+    machine = Machine(tmp_path)
+    summary = machine.run()
+    assert len(summary.failures) == 1
+    assert "other.csv" in summary.failures[0]
+    assert len(machine.calls) == 1
