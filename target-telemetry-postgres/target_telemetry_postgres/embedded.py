@@ -8,6 +8,7 @@ process that owns the server (see `embedded_keeper.py`).
 
 from __future__ import annotations
 
+import contextlib
 import importlib.util
 import logging
 import os
@@ -85,16 +86,26 @@ class EmbeddedServer:
         trace: TracebackType | None,
     ) -> None:
         """Leave; whoever leaves last waits for the server to stop."""
-        if _try_lock(self._users, fcntl.LOCK_EX):
-            keeper = _open_lock(self.home / "keeper.lock")
-            try:
-                pid = int(os.read(keeper, 20) or 0)
-                if pid and not _try_lock(keeper, fcntl.LOCK_SH):
+        try:
+            if _try_lock(self._users, fcntl.LOCK_EX):
+                self._stop_keeper()
+            else:
+                # Granted at once beside other users; after the stop where the keeper was faster.
+                _lock(self._users, fcntl.LOCK_SH)
+        finally:
+            self._release()
+
+    def _stop_keeper(self) -> None:
+        """Ask it to stop, and wait for its end; the exclusive lock keeps new users out."""
+        keeper = _open_lock(self.home / "keeper.lock")
+        try:
+            pid = int(os.read(keeper, 20) or 0)
+            if pid and not _try_lock(keeper, fcntl.LOCK_SH):
+                with contextlib.suppress(ProcessLookupError):
                     os.kill(pid, signal.SIGTERM)
-                    _lock(keeper, fcntl.LOCK_SH)
-            finally:
-                os.close(keeper)
-        self._release()
+                _lock(keeper, fcntl.LOCK_SH)
+        finally:
+            os.close(keeper)
 
     def ensure_running(self) -> None:
         """Start the server, or join it; also after it was killed under us."""
