@@ -22,7 +22,7 @@ def test_a_folder_of_every_export_becomes_calls_buckets_and_coverage(tmp_path: P
         "path": str(folder / "cursor_summary.csv"),
         "constants": {"bucket_start": "2025-07-01", "bucket_end": "2025-08-01"},
     }
-    config.write_text(json.dumps({"path": str(folder), "files": [sums]}), encoding="utf-8")
+    config.write_text(json.dumps({"files": [sums, {"path": str(folder)}]}), encoding="utf-8")
     program = Path(sys.executable).parent / "tap-llm-csv"
     done = subprocess.run(
         [program, "--config", config], capture_output=True, text=True, check=False, cwd=tmp_path
