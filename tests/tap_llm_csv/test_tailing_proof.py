@@ -17,9 +17,9 @@ from support.llm_csv import HEADER, Machine, check_figures
 
 FULL = os.environ.get("TELEMETRY_PROOF") == "full"
 
-NOTES = st.text(
-    alphabet=st.sampled_from(list('ab ,;"\n\r\té€😀=-\'')), max_size=12
-).map(lambda text: text.replace("\r", ""))
+NOTES = st.text(alphabet=st.sampled_from(list("ab ,;\"\n\r\té€😀=-'")), max_size=12).map(
+    lambda text: text.replace("\r", "")
+)
 
 ROWS = st.lists(
     st.tuples(
@@ -84,7 +84,9 @@ def test_every_row_arrives_exactly_once_whatever_the_writer_and_the_runs_do(
         log = Path(folder) / "usage.csv"
         machine = Machine(log, idle_seconds=10**9)
         head = ("\ufeff" if bom else "").encode() + (HEADER + line_end).encode()
-        waiting = b"".join([head, *(text.encode() for text in written(rows, line_end=line_end, quoting=quoting))])
+        waiting = b"".join(
+            [head, *(text.encode() for text in written(rows, line_end=line_end, quoting=quoting))]
+        )
         log.write_bytes(b"")
         turns = 0
         rotations = 0
@@ -93,7 +95,9 @@ def test_every_row_arrives_exactly_once_whatever_the_writer_and_the_runs_do(
             with log.open("ab") as file:
                 file.write(waiting[:size])
             waiting = waiting[size:]
-            action = data.draw(st.sampled_from(["run", "run", "crash", "nothing", "forget"]), label="then")
+            action = data.draw(
+                st.sampled_from(["run", "run", "crash", "nothing", "forget"]), label="then"
+            )
             if action == "run":
                 machine.run()
             elif action == "crash":
