@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, fields
 from datetime import date, datetime, timezone
 from decimal import Decimal, InvalidOperation
+from functools import cache
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
@@ -72,6 +73,7 @@ class OwnPrice:
         return (given_cost + cached_cost + made_cost) * _PER_MILLION
 
 
+@cache
 def book_version() -> str:
     """What stands in `price_version` of a row that genai-prices priced."""
     return f"genai-prices {version('genai-prices')}"

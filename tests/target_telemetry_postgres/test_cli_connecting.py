@@ -232,3 +232,12 @@ def test_a_reader_that_closes_the_pipe_ends_an_export_quietly(
         ["bash", "-c", f"{command} | head -1"], capture_output=True, text=True, check=False
     )
     assert (ran.stdout.count("\n"), ran.stderr) == (1, "")
+
+
+@pytest.mark.parametrize("arguments", [["reprice"], ["export", "llm_calls"], ["grant"]])
+def test_what_needs_tables_says_how_to_make_them(
+    arguments: list[str], empty_database_url: str
+) -> None:
+    ran = telemetry("--url", empty_database_url, *arguments)
+    assert (ran.code, ran.err.count("\n")) == (1, 1), ran.err
+    assert "`telemetry migrate`" in ran.err

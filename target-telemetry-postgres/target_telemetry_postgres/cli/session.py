@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from target_telemetry_postgres.errors import ConfigError
+from target_telemetry_postgres.errors import ConfigError, MigrationError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -63,6 +63,12 @@ class Session:
         with open_database(self.config) as database:
             try:
                 yield database
+            except psycopg.errors.UndefinedTable as error:
+                raise MigrationError(
+                    f"{database.describe()} has no tables of ours in schema "
+                    f'"{database.schema}" ({error.diag.message_primary}); '
+                    "`telemetry migrate` makes them."
+                ) from error
             except psycopg.Error as error:
                 raise explain(error, database) from error
 
@@ -143,5 +149,6 @@ def existing_columns(reader: Reader) -> dict[str, dict[str, str]]:
 def require_table(known: Sequence[str] | dict[str, Any], table: str, schema: str) -> None:
     """Refuse a table that is not there, naming the ones that are."""
     if table not in known:
-        names = ", ".join(sorted(known)) or "none"
-        raise ConfigError(f'There is no table "{table}" in schema "{schema}"; there are: {names}.')
+        names = ", ".join(sorted(known))
+        there = f"there are: {names}" if names else "`telemetry migrate` makes the tables"
+        raise ConfigError(f'There is no table "{table}" in schema "{schema}"; {there}.')
