@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 TOKEN_VARIABLES = ("GITHUB_TOKEN", "GITHUB_PERSONAL_TOKEN")
 REFRESH_BEFORE = timedelta(minutes=10)
 JWT_SECONDS = 540
-NEVER = datetime.min.replace(tzinfo=timezone.utc)
+NEVER = datetime(1970, 1, 1, tzinfo=timezone.utc)
 
 
 class Token(Protocol):

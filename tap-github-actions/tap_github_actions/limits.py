@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 SECONDARY_SECONDS = 60
 ANNOUNCED_SECONDS = 5
+SAME_WINDOW_SECONDS = 30
 LIMIT_STATUSES = frozenset({403, 429})
 _logger = logging.getLogger("tap-github-actions")
 _SECONDARY = re.compile(r"secondary rate|abuse detection", re.IGNORECASE)
@@ -97,6 +98,8 @@ class Quota:
     name: str
     reserve: int = 0
     remaining: int | None = None
+    window: int = 0
+    """When the window ends, as GitHub writes it."""
     blocked_until: float = 0.0
     """By the monotonic clock."""
 
@@ -165,14 +168,12 @@ class Gate:
             seconds = reset_in(headers)
             if not remaining.isdigit() or seconds is None:
                 return
-            if quota.remaining is None or quota.blocked_until:
-                quota.remaining = int(remaining)
-            else:
-                # Answers overtake each other: what is known to be spent stays spent. A value far
-                # above it means that the window has started anew.
-                fresh = int(remaining)
-                if fresh < quota.remaining or fresh > quota.remaining + self.max_concurrency:
-                    quota.remaining = fresh
+            window = int(headers["X-RateLimit-Reset"])
+            if quota.remaining is None or window > quota.window + SAME_WINDOW_SECONDS:
+                quota.remaining, quota.window = int(remaining), window
+            elif window >= quota.window - SAME_WINDOW_SECONDS:
+                # Answers overtake each other: what is known to be spent stays spent.
+                quota.remaining = min(quota.remaining, int(remaining))
             exhausted = quota.left() <= 0
             quota.blocked_until = self.clock.monotonic() + seconds + 1 if exhausted else 0.0
 

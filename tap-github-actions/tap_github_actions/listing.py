@@ -301,15 +301,30 @@ class Listing:
         return self._fresh(runs)
 
     def _window(self, path: str, low: datetime, high: datetime) -> tuple[list[Run], bool]:
-        """List a window; also say whether it fits under the cap of filtered listings."""
-        params = {**self.params, "created": between(low, high)}
+        """List a window; also say whether it fits under the cap of filtered listings.
+
+        A window of several pages is listed until nothing new comes up: within a second each request
+        may deal the runs out anew, so that some are on none of the pages.
+        """
         runs: dict[int, Run] = {}
+        quiet = 0
+        while quiet < QUIET_ANSWERS:
+            before = len(runs)
+            pages, whole = self._pass_through(path, between(low, high), runs)
+            if not whole or pages == 1:
+                return list(runs.values()), whole
+            quiet = quiet + 1 if len(runs) == before else 0
+        return list(runs.values()), True
+
+    def _pass_through(self, path: str, window: str, runs: dict[int, Run]) -> tuple[int, bool]:
+        """Add a window's runs; return how many pages it has, and whether they were all of them."""
+        params = {**self.params, "created": window}
         for offset in range(0, FILTER_CAP, FULL):
             page = read_page(self.client, path, KEY, offset, params=params)
             runs.update((run["id"], run) for run in page.items)
             if page.is_last or not page.items:
-                return list(runs.values()), True
-        return list(runs.values()), False
+                return offset // FULL + 1, True
+        return FILTER_CAP // FULL, False
 
     def _filtered(self, low: datetime, high: datetime) -> Page:
         params = {**self.params, "created": between(low, high)}

@@ -158,7 +158,9 @@ class TapGitHubActions(Tap):
 
     def _write_state(self) -> None:
         LineWriter.flush()
-        self.state_writer.write_state(self.state)
+        # An empty state would make the orchestrator forget the one it has.
+        if self.state.get("bookmarks"):
+            self.state_writer.write_state(self.state)
 
     @override
     def _handle_termination(self, signum: int, frame: FrameType | None) -> None:

@@ -1,0 +1,166 @@
+"""The bookmark, and what it says has to be looked at."""
+
+from __future__ import annotations
+
+import json
+from datetime import datetime, timedelta, timezone
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tap_github_actions.errors import StateError
+from tap_github_actions.planning import stretches
+from tap_github_actions.state import MAX_LOOKS, OVERLAP, Bookmark, Head, Look, compacted
+
+NOW = datetime(2026, 11, 20, 12, tzinfo=timezone.utc)
+DAY = timedelta(days=1)
+HOUR = timedelta(hours=1)
+LOOKBACK = 32 * DAY
+START = NOW - 90 * DAY
+
+
+def plan(looks, now=NOW, start=START):
+    return [(each.low, each.high) for each in stretches(looks, now, start, LOOKBACK)]
+
+
+def test_a_first_sync_looks_at_everything_since_the_start():
+    assert plan([]) == [(START, None)]
+
+
+def test_a_sync_soon_after_looks_only_at_what_is_new():
+    assert plan([Look(START, NOW - OVERLAP)]) == [(NOW - 2 * OVERLAP, None)]
+
+
+def test_after_an_hour_three_days_are_swept():
+    at = NOW - 2 * HOUR
+    assert plan([Look(START, at)]) == [(at - 3 * DAY, None)]
+
+
+def test_after_a_day_everything_that_can_be_re_run_is_swept():
+    at = NOW - 30 * HOUR
+    assert plan([Look(START, at)]) == [(at - LOOKBACK, None)]
+
+
+def test_after_a_long_break_the_sweep_reaches_back_from_the_last_look():
+    at = NOW - 20 * DAY
+    assert plan([Look(START, at)]) == [(at - LOOKBACK, None)]
+
+
+def test_an_interrupted_backfill_goes_on_where_it_was():
+    reached = NOW - 20 * DAY
+    assert plan([Look(reached, NOW - OVERLAP)]) == [(NOW - 2 * OVERLAP, None), (START, reached)]
+
+
+def test_a_start_moved_back_fetches_only_the_gap():
+    looks = [Look(NOW - 30 * DAY, NOW - OVERLAP)]
+    assert plan(looks)[1] == (START, NOW - 30 * DAY)
+
+
+def test_a_start_moved_forward_fetches_nothing():
+    looks = [Look(NOW - 30 * DAY, NOW - OVERLAP)]
+    assert plan(looks, start=NOW - 5 * DAY) == [(NOW - 2 * OVERLAP, None)]
+
+
+def test_what_an_interrupted_sync_left_out_is_looked_at_next_time():
+    earlier, reached = NOW - 9 * DAY, NOW - 4 * DAY
+    looks = [Look(reached, NOW - OVERLAP), Look(START, earlier)]
+    assert plan(looks)[1] == (earlier - LOOKBACK, reached)
+
+
+def bookmark(**values):
+    return Bookmark(7, "o/r", **values)
+
+
+def test_what_began_after_the_last_look_is_due():
+    mark = bookmark(looks=[Look(START, NOW)])
+    assert mark.is_due(NOW - DAY, NOW + HOUR)
+    assert mark.is_due(NOW - DAY, NOW - OVERLAP)
+    assert not mark.is_due(NOW - DAY, NOW - OVERLAP - HOUR)
+    assert mark.is_due(START - DAY, START - DAY)
+
+
+def test_a_look_at_an_older_part_leaves_the_newer_looks_alone():
+    mark = bookmark(looks=[Look(NOW - DAY, NOW), Look(START, NOW - 2 * DAY)])
+    mark.look(START - DAY, NOW + HOUR, high=NOW - 5 * DAY)
+    assert mark.looks == [
+        Look(NOW - DAY, NOW),
+        Look(NOW - 5 * DAY, NOW - 2 * DAY),
+        Look(START - DAY, NOW + HOUR),
+    ]
+
+
+@given(st.lists(st.tuples(st.integers(1, 3000), st.integers(0, 3000)), min_size=1, max_size=20))
+def test_joining_looks_never_makes_anything_look_newer_than_it_is(pairs):
+    lows = sorted({low for low, _ in pairs}, reverse=True)
+    looks = [
+        Look(NOW - (i + 1) * HOUR * (3001 - low), NOW - HOUR * ago)
+        for i, (low, (_, ago)) in enumerate(zip(lows, pairs, strict=False))
+    ]
+    before, after = bookmark(looks=looks), bookmark(looks=compacted(looks))
+    assert after.covered_from == before.covered_from
+    for look in looks:
+        assert after.looked_at(look.low) <= before.looked_at(look.low)
+
+
+def test_many_short_syncs_do_not_make_the_state_grow():
+    mark = bookmark()
+    mark.look(NOW - 30 * DAY, NOW)
+    for minute in range(600):
+        at = NOW + timedelta(minutes=minute)
+        mark.look(at - 3 * HOUR, at)
+    assert len(mark.looks) <= MAX_LOOKS
+
+
+def test_a_state_survives_its_way_through_json():
+    mark = bookmark(
+        looks=[Look(START, NOW)],
+        open={26_365_060_973: (2, NOW)},
+        recent={26_365_060_974: 1},
+        numbers={1: 5},
+        missing={1: [(2, 3)]},
+        workflows="abc",
+        head=Head('W/"x"', "t", NOW),
+    )
+    assert Bookmark.from_state(json.loads(json.dumps(mark.to_state()))) == mark
+
+
+def test_a_full_state_stays_under_two_kilobytes():
+    mark = bookmark(
+        looks=[Look(START - n * DAY, NOW) for n in range(MAX_LOOKS)],
+        numbers={175_366_930 + n: 10_000 + n for n in range(200)},
+        missing={175_366_930 + n: [(10_000, 10_001)] for n in range(50)},
+        recent={26_365_060_973 + n: 1 for n in range(14)},
+        head=Head('W/"657d436a0ccc2aa5ade72b8673bd43e96cd355146e275aa9dc84"', "abcdef01", NOW),
+    )
+    mark.trim()
+    assert len(json.dumps(mark.to_state())) < 2048
+
+
+@pytest.mark.parametrize(
+    "entry",
+    [
+        {},
+        {"context": {"repository_id": "x"}},
+        {"context": {"repository_id": 1}, "looks": "soon"},
+        {"context": {"repository_id": 1}, "open": {"a": 1}},
+    ],
+)
+def test_a_state_from_elsewhere_is_refused_in_plain_words(entry):
+    with pytest.raises(StateError, match="cannot be read"):
+        Bookmark.from_state(entry)
+
+
+def test_a_state_from_a_newer_version_is_refused():
+    with pytest.raises(StateError, match="newer"):
+        Bookmark.from_state({"context": {"repository_id": 1}, "version": 99})
+
+
+def test_a_missing_number_that_turns_up_is_no_longer_missing():
+    mark = bookmark(missing={1: [(3, 6)]})
+    assert mark.was_missing(1, 4)
+    mark.found(1, 4)
+    assert mark.missing == {1: [(3, 3), (5, 6)]}
+    for number in (3, 5, 6):
+        mark.found(1, number)
+    assert mark.missing == {}
