@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "DIALECTS", "SCHEMAS", "Dialect", "HeaderError", "PlanOptions", "RowPlan", "RowReject",
+    "plain_name",
     "plan_for", "plan_for_object",
 ]  # fmt: skip
 
