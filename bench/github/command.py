@@ -71,8 +71,8 @@ _WITH_LIMITS = "One request in 200 answered with 429 and `Retry-After: 1`"
 _INTRODUCTION = """\
 A made-up repository with {runs:,} runs in 30 days (bursts of dozens in a second, re-runs,
 deletions, runs that stay unfinished for days), served by the simulator in
-`examples/github_simulator` with GitHub's caps. The first sync comes after ten days, {syncs} more
-follow until the end of the month, and two when everything has long ended. A sync that fails is
+`examples/github_simulator` with GitHub's caps. The first sync comes after twenty days, {syncs}
+more follow until the end of the month, and two when everything has long ended. A sync that fails is
 followed by the next one, from its last state. Counted is what a target keyed like the tap's streams
 then lacks of all that GitHub still shows; *unfinished* are rows that say "in progress" for ever.
 Each tap gets a token without an hourly quota. `python -m bench github` repeats it."""
@@ -100,7 +100,7 @@ def _month(contender: Contender, runs: int, syncs: int, share: float) -> Result:
         if share:
             limit = Fault.secondary_limit(status=429, retry_after=1)
             simulator.faults.add_random(share, [limit], seed=1)
-        for moment in _moments(history.start + 10 * DAY, history.end, syncs, history.last_end()):
+        for moment in _moments(history.start + 20 * DAY, history.end, syncs, history.last_end()):
             clock.set(moment)
             before = simulator.log.count()
             done = sync(command, simulator.url, state, folder)
@@ -155,8 +155,10 @@ def _row(result: Result) -> tuple[str, ...]:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m bench github", description=__doc__)
-    parser.add_argument("--runs", type=int, default=4_500, help="runs in the month (%(default)s)")
-    parser.add_argument("--syncs", type=int, default=10, help="syncs in 20 days (%(default)s)")
+    parser.add_argument("--runs", type=int, default=3_000, help="runs in the month (%(default)s)")
+    parser.add_argument(
+        "--syncs", type=int, default=8, help="syncs in the last 10 days (%(default)s)"
+    )
     parser.add_argument("--verbose", action="store_true", help="show why syncs failed")
     parser.add_argument(
         "--page",

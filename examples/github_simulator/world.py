@@ -277,8 +277,9 @@ class World:
         actor: str,
         waiting: int = 0,
     ) -> Attempt:
-        ends = [job.completed for job in jobs if job.executed]
-        ended = max(ends) + self.random.randrange(4) if ends else started + 1
+        ends = [job.completed + self.random.randrange(4) for job in jobs if job.executed]
+        # A run is not over before each of its jobs is there, be it only skipped or carried over.
+        ended = max([started + 1, *ends, *(job.created for job in jobs)])
         moments = {started, ended}
         moments.update(m for job in jobs if job.executed for m in (job.started, job.completed))
         return Attempt(

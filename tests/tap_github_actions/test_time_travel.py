@@ -48,6 +48,7 @@ def faults() -> list[Fault]:
         Fault.secondary_limit(retry_after=5, as_date=True),
         Fault.primary_limit(seconds=40),
         Fault.primary_limit(seconds=20, status=429),
+        Fault.empty_listing(),
     ]
 
 
