@@ -117,7 +117,12 @@ class EmbeddedServer:
             if _try_lock(keeper, fcntl.LOCK_SH):
                 fcntl.flock(keeper, fcntl.LOCK_UN)
                 self._start_keeper()
-                log.info("Embedded Postgres is up in %.2f s.", time.monotonic() - began)
+                log.info(
+                    "Embedded Postgres is up in %.2f s, with its data in %s;"
+                    " `telemetry psql` and `telemetry url` connect to it.",
+                    time.monotonic() - began,
+                    self.home,
+                )
             self._join()
         finally:
             os.close(keeper)

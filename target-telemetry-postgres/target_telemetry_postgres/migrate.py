@@ -6,7 +6,9 @@ is answered without them.
 
 from __future__ import annotations
 
+import logging
 import re
+import time
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Literal
@@ -27,6 +29,8 @@ if TYPE_CHECKING:
 
 #: Alembic's table in our schema, where no other application's Alembic looks.
 VERSION_TABLE: Final = "version"
+
+log = logging.getLogger(__name__)
 
 _FILE: Final = re.compile(r"^(\d{4})_(\w+)\.py$")
 
@@ -67,10 +71,24 @@ def pending(database: Database) -> list[str]:
 
 def upgrade(database: Database, revision: str = "head") -> None:
     """Run the migrations up to `revision`; making the schema first where it is missing."""
+    # Alembic tells of its own parts at length.
+    logging.getLogger("alembic").setLevel(logging.WARNING)
     from alembic import command  # noqa: PLC0415 - see the module's docstring
 
+    began = time.monotonic()
+    before = pending(database)
     with _alembic(database) as config:
         command.upgrade(config, revision)
+    done = before[: len(before) - len(pending(database))]
+    if done:
+        log.info(
+            "Schema %s was brought to %s in %.1f s (%d migration%s).",
+            database.schema,
+            done[-1],
+            time.monotonic() - began,
+            len(done),
+            "s" * (len(done) > 1),
+        )
 
 
 def downgrade(database: Database, revision: str) -> None:

@@ -53,6 +53,19 @@ def test_a_column_that_only_the_database_has_is_drift(database: Database) -> Non
     assert any("stray" in difference for difference in migrate.drift(database))
 
 
+def test_what_was_done_is_told_in_one_line(
+    empty_database: Database, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO")
+
+    migrate.upgrade(empty_database)
+    migrate.upgrade(empty_database)
+
+    assert [record.getMessage().split(" in ")[0] for record in caplog.records] == [
+        "Schema telemetry was brought to 0005_pipeline_health"
+    ]
+
+
 def test_upgrading_again_changes_nothing(database: Database) -> None:
     before = relations(database)
 
