@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import io
 from typing import TYPE_CHECKING
 
 import pytest
 from singer_sdk.exceptions import InvalidRecord
 
 from support.singer import record, records, schema, state
+from target_telemetry_postgres.target import TargetTelemetryPostgres
 
 if TYPE_CHECKING:
     from support.singer import Loader
@@ -54,10 +56,6 @@ def test_after_a_bad_record_what_came_before_is_stored_and_its_state_is_out(load
 def test_a_state_is_passed_on_exactly_as_it_came(
     loader: Loader, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    import io
-
-    from target_telemetry_postgres.target import TargetTelemetryPostgres
-
     exact = '{"b": 1.10, "a": 12345678901234567890.123, "ü": "é"}'
     target = TargetTelemetryPostgres(config={"sqlalchemy_url": loader.url})
     target.listen(io.StringIO('{"type": "STATE", "value": ' + exact + "}\n"))

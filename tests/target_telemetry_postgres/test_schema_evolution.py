@@ -107,7 +107,7 @@ def test_a_table_of_the_migrations_only_gets_columns_added(
     )
     assert loader.types("workflows") == {**before, "extra": "jsonb"}
     assert 'Added the column "extra" (jsonb)' in caplog.text
-    with pytest.raises(RecordError, match="'state'.*SCHEMA says jsonb.*is text"):
+    with pytest.raises(RecordError, match=r"'state'.*SCHEMA says jsonb.*is text"):
         loader.load(
             schema(
                 "workflows", {"workflow_id": {"type": "integer"}, "state": OBJECT}, ["workflow_id"]
@@ -190,7 +190,8 @@ def test_long_names_are_shortened_with_a_hash_and_kept_in_a_comment(loader: Load
     assert len(table.encode()) <= MAX_NAME_BYTES
     assert loader.table(table) == [{fitted(one).name: "a", fitted(two).name: "b"}]
     comments = loader.query(
-        "SELECT col_description(c.oid, attnum) FROM pg_class c JOIN pg_attribute ON attrelid = c.oid"
+        "SELECT col_description(c.oid, attnum)"
+        " FROM pg_class c JOIN pg_attribute ON attrelid = c.oid"
         " WHERE relname = %s AND attnum > 0 ORDER BY attnum",
         table,
     )

@@ -15,12 +15,12 @@ from typing import TYPE_CHECKING, Any
 import psycopg
 import pytest
 
-from support.singer import lines, record, schema, state
+from support.singer import Loader, lines, record, schema, state
+from target_telemetry_postgres.database import Database, open_database
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from support.singer import Loader
 
 STREAM = schema("s", {"id": {"type": "integer"}, "v": {"type": "integer"}}, ["id"])
 LOG = schema("log", {"n": {"type": "integer"}})
@@ -202,3 +202,28 @@ def test_a_lost_connection_in_the_middle_of_a_load_ends_in_a_correct_table(loade
     assert [row["id"] for row in loader.table("s")] == list(rows)
     assert sorted(row["n"] for row in loader.table("log")) == list(rows)
     assert loader.ledger("log")["rows_inserted"] == 6000
+
+
+def test_a_server_that_dies_in_the_middle_of_a_load_ends_in_a_correct_table(tmp_path: Path) -> None:
+    """Every Postgres process is ended at once, as by a crash; the load waits and goes on."""
+    config = {"embedded_path": str(tmp_path / "pg"), "prune": False}
+    rows = range(20_000)
+    killed = []
+
+    def kill(database: Database) -> None:
+        own = Loader(database, "")
+        wait_for(own, "s", 2000)
+        pid_file = tmp_path / "pg" / "cluster" / "data" / "postmaster.pid"
+        pid = int(pid_file.read_text().split()[0])
+        os.kill(pid, signal.SIGQUIT)
+        killed.append(pid)
+
+    with open_database(config) as database:
+        killer = threading.Thread(target=kill, args=(database,))
+        killer.start()
+        loader = Loader(database, "", {**config, "batch_size_rows": 200, "sqlalchemy_url": None})
+        loader.load(STREAM, [record("s", {"id": n, "v": n}) for n in rows], state(done=1))
+        killer.join()
+        assert killed
+        assert [row["id"] for row in loader.table("s")] == list(rows)
+        assert loader.ledger("s")["rows_inserted"] == len(rows)
