@@ -66,7 +66,8 @@ def test_a_base_row_becomes_a_typed_priced_call() -> None:
     [
         ("Phase 12.1 fix", "12.1"), ("done with PHASE 3b", "3b"), ("phase: 7", "7"),
         ("phased out 5", None),
-        ("Fix typo", None), ("phase five", None), ("", None),
+        ("Fix typo", None), ("phase five", None),
+        ("rephase 4", None), ("phase out, then phase 4", "4"), ("", None),
     ],
 )  # fmt: skip
 def test_the_phase_is_found_in_the_notes(notes: str, phase: str | None) -> None:

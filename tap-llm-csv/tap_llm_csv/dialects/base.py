@@ -15,9 +15,15 @@ _PHASE = re.compile(r"\bphase[\s:#_-]*([0-9]+(?:\.[0-9]+)*[a-z]?)\b", re.IGNOREC
 
 def phase_in(notes: str | None, given: str | None) -> str | None:
     """`Phase 5 CI setup` → `5`; a phase column, where there is one, wins."""
-    if given is not None or notes is None or not ("hase" in notes or "HASE" in notes):
+    if given is not None or notes is None:
         return given
-    found = _PHASE.search(notes)
+    # Most notes name no phase, and most that do say it once: a search is for the rest.
+    place = notes.find("hase")
+    if place < 0:
+        place = notes.find("HASE")
+    if place < 1:
+        return None
+    found = _PHASE.match(notes, place - 1) or _PHASE.search(notes, place)
     return found[1] if found else None
 
 
