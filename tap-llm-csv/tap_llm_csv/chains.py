@@ -11,9 +11,12 @@ import os
 import re
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from typing import TYPE_CHECKING
 
 from tap_llm_csv.files import HEAD_BYTES, Bookmark, open_data
-from tap_llm_csv.worklist import Job
+
+if TYPE_CHECKING:
+    from tap_llm_csv.worklist import Job
 
 # A log's rows are in order of time but for calls that ran beside each other.
 OVERLAP = timedelta(seconds=60)

@@ -8,7 +8,6 @@ import signal
 import sys
 from typing import TYPE_CHECKING, Any
 
-import click
 from singer_sdk.plugin_base import SingerCommand
 from typing_extensions import override
 
@@ -21,6 +20,8 @@ from tap_llm_csv.worklist import survey
 if TYPE_CHECKING:
     import logging
     from collections.abc import Iterator, Mapping
+
+    import click
 
 
 class PlainCommand(SingerCommand):

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
 from datetime import datetime, timezone
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 from singer_sdk.singerlib import Message, StateMessage
 from singer_sdk.singerlib.encoding import GenericSingerWriter
 
 from tap_llm_csv.errors import TapLLMCsvError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 BUFFER_BYTES = 256 * 1024
 

@@ -5,6 +5,9 @@ bookmark carries anchors, hashes of the first bytes and of the bytes just before
 that has both is the one that was read, whatever it is called now.
 """
 
+# Paths stay the text that the settings give: it is what the ledger and the ids show.
+# ruff: noqa: PTH116, PTH123
+
 from __future__ import annotations
 
 import gzip

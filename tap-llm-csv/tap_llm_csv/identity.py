@@ -7,8 +7,11 @@ contents alone: not on how many runs read it, nor on what a run remembers.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from hashlib import blake2b
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 # Equal calls share their timestamp and so stand close together. Counting over the last 4,096 to
 # 8,192 lines keeps memory flat and lets a run that resumes count again from what is in the file.

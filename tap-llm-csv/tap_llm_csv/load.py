@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import msgspec
 
@@ -15,8 +15,10 @@ from tap_llm_csv.files import Bookmark, Window
 from tap_llm_csv.identity import Ordinals, uuid_of
 from tap_llm_csv.reader import Batch, Broken, Reader
 from tap_llm_csv.rejects import reject_record
-from tap_llm_csv.settings import Settings
 from tap_llm_csv.state import remember_reject
+
+if TYPE_CHECKING:
+    from tap_llm_csv.settings import Settings
 
 RATIO_ROWS = 1000
 RATIO_MINIMUM = 50
@@ -68,7 +70,7 @@ class FileLoad:
     where a STATE may go out.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0917 - what reading a file takes
         self,
         bookmark: Bookmark,
         place: Place,
@@ -117,7 +119,8 @@ class FileLoad:
             block = self.ordinals.block
             header = self.bookmark.header
             self._counts = replace(self.bookmark.counts)
-            records, done = self._read_objects(batch) if self._plan is None else self._read(batch)
+            plan = self._plan
+            records, done = self._read_objects(batch) if plan is None else self._read(plan, batch)
             self._check_ratio(done)
             self._write(records)
             self._commit(batch, done)
@@ -129,10 +132,8 @@ class FileLoad:
 
     # --- rows ----------------------------------------------------------------------------------
 
-    def _read(self, batch: Batch) -> tuple[dict[str, list[Record]], int]:
+    def _read(self, plan: RowPlan, batch: Batch) -> tuple[dict[str, list[Record]], int]:
         """Turn cells into records; return them and how many rows are done with."""
-        plan = self._plan
-        assert plan is not None  # noqa: S101 - `run` asks first
         if not self._output.wants(plan.stream):
             self._counts.skipped += len(batch.rows)
             return {}, len(batch.rows)
@@ -146,6 +147,7 @@ class FileLoad:
         append = records.append
         done = len(batch.rows)
         for index, (cells, line) in enumerate(zip(batch.rows, batch.line_starts(), strict=True)):
+            record: Record | None
             if len(cells) == width:
                 try:
                     record = convert(cells)
@@ -186,9 +188,7 @@ class FileLoad:
                 self._counts.skipped += 1
                 continue
             try:
-                if isinstance(cells, Broken):
-                    raise RowReject(cells.code, None, cells.message)
-                plan, record = self._object(cells[0])
+                plan, record = self._object(cells)
             except RowReject as reject:
                 self._refuse(batch, index, reject)
                 if self._stop is not None:
@@ -203,9 +203,11 @@ class FileLoad:
             self._finish(plan, record, line, groups.setdefault(plan.stream, []))
         return groups, len(batch.rows)
 
-    def _object(self, line: str) -> tuple[RowPlan, Record]:
+    def _object(self, cells: list[str]) -> tuple[RowPlan, Record]:
+        if isinstance(cells, Broken):
+            raise RowReject(cells.code, None, cells.message)
         try:
-            row = _decode_object(line)
+            row = _decode_object(cells[0])
         except (msgspec.DecodeError, ValueError, RecursionError) as error:
             raise RowReject("bad_json", None, f"the line is no JSON: {error}") from error
         if not isinstance(row, dict):
@@ -228,7 +230,9 @@ class FileLoad:
             self._buckets[same] = (plan, merged)
             return
         if plan.key == "given":
-            for name, value in zip(_PLACED[plan.stream], (self._place.path, line + 1), strict=False):
+            for name, value in zip(
+                _PLACED[plan.stream], (self._place.path, line + 1), strict=False
+            ):
                 if record.get(name) is None:
                     record[name] = value
         else:
@@ -239,7 +243,9 @@ class FileLoad:
                 same = plan.identity(record)
                 ordinal = self.ordinals.take(same, line) if plan.ordinals else 0
                 record[key] = uuid_of(same, ordinal)
-            for name, value in zip(_PLACED[plan.stream], (self._place.path, line + 1), strict=False):
+            for name, value in zip(
+                _PLACED[plan.stream], (self._place.path, line + 1), strict=False
+            ):
                 record[name] = value
         if plan.redact is not None:
             plan.redact(record)

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
@@ -12,10 +11,14 @@ from tap_llm_csv.dialects import HeaderError, RowPlan, RowReject, plan_for
 from tap_llm_csv.errors import FileError
 from tap_llm_csv.files import stored_as
 from tap_llm_csv.identity import short_hash
-from tap_llm_csv.pricing import Pricer
 from tap_llm_csv.reader import Broken, Reader
-from tap_llm_csv.settings import SourceSpec
 from tap_llm_csv.worklist import Header, Job, read_header
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from tap_llm_csv.pricing import Pricer
+    from tap_llm_csv.settings import SourceSpec
 
 PLANS_KEPT = 1000
 

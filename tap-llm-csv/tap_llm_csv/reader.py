@@ -12,12 +12,14 @@ starts again at the second.
 from __future__ import annotations
 
 import csv
-from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import accumulate
-from typing import IO, TypeAlias
+from typing import IO, TYPE_CHECKING, TypeAlias
 
-from tap_llm_csv.textformat import TextFormat
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+
+    from tap_llm_csv.textformat import TextFormat
 
 CHUNK = 128 * 1024
 MAX_RECORD_BYTES = 1024 * 1024

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import base64
 from hashlib import blake2b
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from tap_llm_csv.files import Bookmark
 from tap_llm_csv.identity import uuid_of
+
+if TYPE_CHECKING:
+    from tap_llm_csv.files import Bookmark
 
 RAW_BYTES = 2048
 

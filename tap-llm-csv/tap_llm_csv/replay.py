@@ -9,16 +9,18 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import replace
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from tap_llm_csv.files import Bookmark, Counts, Window, open_data
 from tap_llm_csv.identity import Ordinals
 from tap_llm_csv.load import FileLoad, Output, Place
-from tap_llm_csv.prepare import Planner
 from tap_llm_csv.reader import Reader
 from tap_llm_csv.rejects import reject_record
-from tap_llm_csv.settings import Settings
 from tap_llm_csv.worklist import Job, header_at
+
+if TYPE_CHECKING:
+    from tap_llm_csv.prepare import Planner
+    from tap_llm_csv.settings import Settings
 
 CONTEXT_BYTES = 256 * 1024
 
@@ -51,9 +53,7 @@ class _Kept:
 class Replay:
     """Reads what was rejected of a log in earlier runs."""
 
-    def __init__(
-        self, planner: Planner, settings: Settings, output: Output, seen_at: str
-    ) -> None:
+    def __init__(self, planner: Planner, settings: Settings, output: Output, seen_at: str) -> None:
         self._planner = planner
         self._settings = replace(
             settings, on_reject="continue", max_rejects=None, max_reject_ratio=1.0
@@ -69,7 +69,7 @@ class Replay:
         """
         ranges, bookmark.rejects = bookmark.rejects, []
         for offset, length, line, rows in ranges:
-            again = self._read_range(job, file_id, bookmark, offset, length, line)
+            again = self._read_range(job, file_id, bookmark, (offset, length, line))
             counts, new = bookmark.counts, again.counts
             # A range that was joined also holds rows that were counted before.
             known = max(0, new.read - rows)
@@ -81,17 +81,19 @@ class Replay:
             bookmark.rejects += again.rejects
 
     def _read_range(
-        self, job: Job, file_id: str, bookmark: Bookmark, offset: int, length: int, line: int
+        self, job: Job, file_id: str, bookmark: Bookmark, span: tuple[int, int, int]
     ) -> Bookmark:
+        offset, length, line = span
         end = offset + length
         around = _Around()
         begin = self._line_before(job, max(bookmark.header[1], offset - CONTEXT_BYTES))
         nothing = _Kept(self._output)
-        self._pass(job, file_id, bookmark, (begin, offset, 0), nothing, around)
+        what: Any = {"job": job, "file_id": file_id, "bookmark": bookmark, "ordinals": around}
+        self._pass((begin, offset, 0), nothing, **what)
         after = min(bookmark.offset, end + CONTEXT_BYTES)
-        self._pass(job, file_id, bookmark, (end, after, 0), nothing, around)
+        self._pass((end, after, 0), nothing, **what)
         kept = _Kept(self._output)
-        again = self._pass(job, file_id, bookmark, (offset, end, line), kept, around)
+        again = self._pass((offset, end, line), kept, **what)
         refused = {record["byte_offset"] for record in kept.records.get("llm_csv_rejects", ())}
         for stream, records in kept.records.items():
             self._output.write(stream, records)
@@ -110,11 +112,12 @@ class Replay:
 
     def _pass(
         self,
+        span: tuple[int, int, int],
+        output: _Kept,
+        *,
         job: Job,
         file_id: str,
         bookmark: Bookmark,
-        span: tuple[int, int, int],
-        output: _Kept,
         ordinals: Ordinals,
     ) -> Bookmark:
         begin, end, line = span

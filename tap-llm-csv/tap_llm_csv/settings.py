@@ -1,12 +1,14 @@
 """The tap's settings: what they are called, and what the rest of the tap makes of them."""
 
+# Paths stay the text that the settings give: it is what the ledger and the ids show.
+# ruff: noqa: PTH111
+
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timezone
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from singer_sdk import typing as th
@@ -16,6 +18,9 @@ from tap_llm_csv.dialects.model import PlanOptions
 from tap_llm_csv.errors import SettingsError
 from tap_llm_csv.pricing import PriceSettingError, pricer_for
 from tap_llm_csv.redact import RedactError, check_rules
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 DEFAULT_PATH = ".telemetry/usage.csv"
 PATH_VARIABLE = "TELEMETRY_CSV_PATH"
@@ -35,7 +40,7 @@ _FILE_PROPERTIES = (
         "mode",
         th.StringType,
         allowed_values=_MODES,
-        description="`append`: a log that grows; `snapshot`: an export, read again when it changes.",
+        description="`append`: a log that grows; `snapshot`: an export, read whole.",
     ),
     th.Property("timezone", th.StringType, description="As the setting of the same name."),
     th.Property(

@@ -1,13 +1,20 @@
 """Which files a path stands for."""
 
+# Paths stay the text that the settings give: it is what the ledger and the ids show.
+# ruff: noqa: PTH112, PTH113, PTH118, PTH120, PTH207, PTH208
+
 from __future__ import annotations
 
 import glob
 import os
 import re
+from typing import TYPE_CHECKING
 
 from tap_llm_csv.errors import SourceError
 from tap_llm_csv.settings import DEFAULT_PATH, SourceSpec
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 # usage.csv, usage.csv.1, events.ndjson.gz, usage.csv-20260131 …
 _DATA_FILE = re.compile(
@@ -29,7 +36,7 @@ def find(spec: SourceSpec) -> list[str]:
     path = spec.path
     if os.path.isdir(path):
         names = (name for name in os.listdir(path) if is_data_file(name))
-        found = (os.path.join(path, name) for name in names)
+        found: Iterator[str] = (os.path.join(path, name) for name in names)
     elif os.path.lexists(path):
         return [path]
     elif glob.has_magic(path):

@@ -7,10 +7,13 @@ A state that is lost or damaged costs time, never rows: everything is read again
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
+from itertools import pairwise
+from typing import TYPE_CHECKING, Any
 
 from tap_llm_csv.files import Bookmark, Counts, Window
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 MAX_REJECT_RANGES = 100
 
@@ -37,7 +40,9 @@ def to_json(bookmark: Bookmark) -> dict[str, Any]:
         if window.seen:
             state["seen"] = dict(window.seen)
     if bookmark.rejects:
-        state["rejects"] = [entry[: 3 if entry[3] == 1 else 4] for entry in map(list, bookmark.rejects)]
+        state["rejects"] = [
+            entry[: 3 if entry[3] == 1 else 4] for entry in map(list, bookmark.rejects)
+        ]
     if bookmark.missing:
         state["missing"] = bookmark.missing
     if bookmark.generation != 1:
@@ -47,7 +52,7 @@ def to_json(bookmark: Bookmark) -> dict[str, Any]:
 
 def _without_zeros(counts: Counts) -> list[int]:
     figures = [counts.read, counts.emitted, counts.rejected, counts.skipped, counts.recovered]
-    while len(figures) > 2 and not figures[-1]:
+    while figures[1:] and not figures[-1]:
         figures.pop()
     return figures
 
@@ -69,7 +74,11 @@ def from_json(state: Mapping[str, Any]) -> Bookmark | None:
             head=(int(state["head"][0]), str(state["head"][1])) if "head" in state else (0, ""),
             tail=str(state.get("tail", "")),
             window=Window(
-                *window[:3], _pair(window[3:]) if window[3:] else header, dict(state.get("seen", {}))
+                window[0],
+                window[1],
+                window[2],
+                _pair(window[3:]) if window[3:] else header,
+                dict(state.get("seen", {})),
             ),
             counts=Counts(*(int(number) for number in state.get("rows", ()))),
             first=first,
@@ -102,7 +111,7 @@ def remember_reject(bookmark: Bookmark, offset: int, length: int, line: int) -> 
     if len(ranges) > 1 and ranges[-2][0] + ranges[-2][1] == offset:
         _join(ranges, len(ranges) - 2)
     elif len(ranges) > MAX_REJECT_RANGES:
-        gaps = [two[0] - one[0] - one[1] for one, two in zip(ranges, ranges[1:], strict=False)]
+        gaps = [two[0] - one[0] - one[1] for one, two in pairwise(ranges)]
         _join(ranges, gaps.index(min(gaps)))
 
 

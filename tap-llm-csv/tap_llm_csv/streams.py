@@ -6,7 +6,6 @@ runs that pass, and the others find theirs already written.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from singer_sdk import Stream
@@ -17,7 +16,7 @@ from tap_llm_csv.emit import BufferedWriter, record_sink
 from tap_llm_csv.schemas import SCHEMAS
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Generator
+    from collections.abc import Callable, Generator, Iterable, Mapping
 
     from singer_sdk.helpers.types import Context
 

@@ -5,11 +5,10 @@ from __future__ import annotations
 import logging
 import time
 import zlib
-from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timezone
 from functools import partial
-from typing import IO, Any
+from typing import IO, TYPE_CHECKING, Any
 
 from tap_llm_csv import chains, state
 from tap_llm_csv.errors import FileError, InterruptedSyncError
@@ -22,8 +21,12 @@ from tap_llm_csv.reader import Reader
 from tap_llm_csv.recount import Recounter
 from tap_llm_csv.rejects import file_record
 from tap_llm_csv.replay import Replay
-from tap_llm_csv.settings import Settings
 from tap_llm_csv.worklist import Job, Worklist, header_at, survey
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from tap_llm_csv.settings import Settings
 
 logger = logging.getLogger("tap-llm-csv")
 
@@ -158,9 +161,7 @@ class Sync:
 
     def _name(self, job: Job) -> str | None:
         """Give a file an id of its own that it would get again from lost state."""
-        file_id = job.file_id or file_id_of(
-            job, is_final=job.is_final(self._settings, time.time())
-        )
+        file_id = job.file_id or file_id_of(job, is_final=job.is_final(self._settings, time.time()))
         if file_id is None:
             return None
         if job.file_id is None and file_id in self._in_use:
@@ -280,8 +281,7 @@ class Sync:
         entry.setdefault("files", {})[file_id] = state.to_json(bookmark)
 
     def _send_state(self) -> None:
-        if not self._is_test:
-            self._write_state()
+        self._write_state()
         self._state_at = time.monotonic()
         self._rows_since_state = 0
 

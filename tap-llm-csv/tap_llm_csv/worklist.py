@@ -5,18 +5,19 @@ A bookmark whose file is gone from its path is looked for among that path's neig
 writer that rotates its log moves away what was not read yet.
 """
 
+# Paths stay the text that the settings give: it is what the ledger and the ids show.
+# ruff: noqa: PTH113, PTH116, PTH120
+
 from __future__ import annotations
 
 import logging
 import os
 import re
 import time
-from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import IO
+from typing import IO, TYPE_CHECKING
 
 from tap_llm_csv import sources
-from tap_llm_csv.dialects import RowPlan
 from tap_llm_csv.errors import FileError, SourceError
 from tap_llm_csv.files import (
     Bookmark,
@@ -26,8 +27,13 @@ from tap_llm_csv.files import (
     stored_as,
     unreadable,
 )
-from tap_llm_csv.settings import Settings, SourceSpec
 from tap_llm_csv.textformat import TextFormat, detect, sniff_delimiter, split_line
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+    from tap_llm_csv.dialects import RowPlan
+    from tap_llm_csv.settings import Settings, SourceSpec
 
 logger = logging.getLogger("tap-llm-csv")
 
@@ -120,9 +126,7 @@ def survey(settings: Settings, bookmarks: Mapping[str, Bookmark]) -> Worklist:
     return work
 
 
-def _find(
-    specs: Iterable[SourceSpec], bookmarks: Mapping[str, Bookmark]
-) -> dict[str, SourceSpec]:
+def _find(specs: Iterable[SourceSpec], bookmarks: Mapping[str, Bookmark]) -> dict[str, SourceSpec]:
     """Map each file to the first entry that names it."""
     found: dict[str, SourceSpec] = {}
     known = {bookmark.path for bookmark in bookmarks.values()}

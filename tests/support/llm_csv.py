@@ -17,7 +17,12 @@ HEADER = "timestamp,model,prompt_tokens,completion_tokens,task_success,task_type
 
 
 def row(
-    second: int = 0, *, model: str = "gpt-4o", tokens: int = 10, notes: str = "", success: str = "true"
+    second: int = 0,
+    *,
+    model: str = "gpt-4o",
+    tokens: int = 10,
+    notes: str = "",
+    success: str = "true",
 ) -> str:
     """A line of the base format, without its end."""
     minute, second = divmod(second, 60)

@@ -163,9 +163,7 @@ def test_a_checkout_that_changes_line_ends_keeps_the_ids(tmp_path):
 def test_more_columns_and_a_corrected_note_keep_the_ids(tmp_path):
     path, machine = started(tmp_path)
     before = machine.call_ids
-    path.write_text(
-        text(*(f"{line}!,s1" for line in rows(0, 5)), header=HEADER + ",session_id")
-    )
+    path.write_text(text(*(f"{line}!,s1" for line in rows(0, 5)), header=HEADER + ",session_id"))
     machine.run()
     assert machine.call_ids == before
     assert {call["session_id"] for call in machine.calls} == {"s1"}

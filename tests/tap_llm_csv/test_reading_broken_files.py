@@ -64,7 +64,9 @@ def test_another_encoding_is_a_setting(tmp_path):
 
 
 def test_quoted_line_ends_and_quotes_are_part_of_the_notes(tmp_path):
-    machine = read(tmp_path, lines(row(1, notes='"one\ntwo, ""three"""'), row(2, notes="x")).encode())
+    machine = read(
+        tmp_path, lines(row(1, notes='"one\ntwo, ""three"""'), row(2, notes="x")).encode()
+    )
     assert machine.notes() == ['one\ntwo, "three"', "x"]
 
 
@@ -132,7 +134,8 @@ def test_a_repeated_header_is_skipped_and_counted(tmp_path):
 
 def test_a_header_that_changes_in_the_middle_is_followed(tmp_path):
     machine = read(
-        tmp_path, lines(NOTES[0], HEADER + ",session_id", NOTES[1] + ",s2", NOTES[2] + ",s3").encode()
+        tmp_path,
+        lines(NOTES[0], HEADER + ",session_id", NOTES[1] + ",s2", NOTES[2] + ",s3").encode(),
     )
     assert machine.notes() == ["t1", "t2", "t3"]
     assert [call.get("session_id") for call in machine.calls] == [None, "s2", "s3"]
@@ -148,7 +151,9 @@ def test_a_run_resumes_under_the_header_that_changed_in_the_middle(tmp_path):
 
 
 def test_ragged_rows_are_rejected(tmp_path):
-    machine = read(tmp_path, lines(NOTES[0], "2026-02-01,gpt", NOTES[1] + ",more", NOTES[2]).encode())
+    machine = read(
+        tmp_path, lines(NOTES[0], "2026-02-01,gpt", NOTES[1] + ",more", NOTES[2]).encode()
+    )
     assert machine.notes() == ["t1", "t3"]
     assert codes(machine) == ["too_few_fields", "too_many_fields"]
 
@@ -207,7 +212,9 @@ def test_a_truncated_compressed_file_fails_in_one_sentence(tmp_path):
 
 def test_json_lines_are_read(tmp_path):
     path = tmp_path / "calls.ndjson"
-    good = '{"timestamp":"2026-02-01T00:00:0%dZ","model":"gpt-4o","input_tokens":1,"output_tokens":2}'
+    good = (
+        '{"timestamp":"2026-02-01T00:00:0%dZ","model":"gpt-4o","input_tokens":1,"output_tokens":2}'
+    )
     path.write_text("\n".join([good % 1, "", "not json", good % 2, good % 2]) + "\n")
     machine = Machine(path)
     machine.run()
@@ -222,6 +229,8 @@ def test_json_lines_are_read(tmp_path):
 
 
 def test_rows_before_the_start_date_are_skipped_and_counted(tmp_path):
-    machine = read(tmp_path, lines(row(0), row(86400), row(2 * 86400)).encode(), start_date="2026-02-02")
+    machine = read(
+        tmp_path, lines(row(0), row(86400), row(2 * 86400)).encode(), start_date="2026-02-02"
+    )
     assert len(machine.calls) == 2
     assert machine.files[0]["rows_skipped"] == 1
