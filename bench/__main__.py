@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import signal
 import sys
 from typing import Final
 
@@ -39,8 +40,11 @@ def main(arguments: list[str]) -> int:
     else:
         print(f"bench: no part {' '.join(arguments)!r}\n\n{_USAGE}", file=sys.stderr)
         return 2
+    # So that servers and temporary folders go too when the measurement is ended from outside.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     codes = [importlib.import_module(_PACKAGES[part]).main(options) for part in parts]
-    print(f"written: {assemble()}")
+    if page := assemble():
+        print(f"written: {page}")
     return next(filter(None, codes), 0)
 
 

@@ -45,10 +45,12 @@ def write_fragment(part: str, markdown: str) -> Path:
     return path
 
 
-def assemble() -> Path:
-    """Write the page from the fragments there are."""
+def assemble() -> Path | None:
+    """Write the page from the fragments there are; without any there is no page."""
     written = [FRAGMENTS / f"{part}.md" for part in ORDER]
     sections = [path.read_text(encoding="utf-8") for path in written if path.exists()]
+    if not sections:
+        return None
     PAGE.write_text("\n".join([_INTRODUCTION, *sections]), encoding="utf-8")
     return PAGE
 

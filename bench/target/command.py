@@ -37,7 +37,7 @@ def main(arguments: Sequence[str]) -> int:
         try:
             places[contender.name] = (
                 environment(
-                    re.match("[a-z-]+", contender.requirements[0])[0], contender.requirements
+                    re.split("[^a-z-]", contender.requirements[0])[0], contender.requirements
                 )
                 if contender.requirements
                 else Path(sys.prefix)

@@ -115,9 +115,13 @@ def _dlt(place: Place, source: Path) -> list[str]:
     return [str(part) for part in (python, script, place.server.url, pipeline, source, schema)]
 
 
-def sling(place: Place, source: Path) -> list[str]:
+def _sling(place: Place, source: Path) -> list[str]:
+    return sling_command(place.environment, place.server, source)
+
+
+def sling_command(environment: Path, server: Server, source: Path) -> list[str]:
     """Sling into the modelled table, told the types that it would guess wrong."""
-    (program,) = place.environment.glob("lib/python*/site-packages/sling_*/bin/sling-*")
+    (program,) = environment.glob("lib/python*/site-packages/sling_*/bin/sling-*")
     return [
         *(str(program), "run", "--src-stream", source.as_uri()),
         *(
@@ -126,7 +130,7 @@ def sling(place: Place, source: Path) -> list[str]:
             "--columns",
             json.dumps(_SLING_TYPES),
         ),
-        *("--tgt-conn", f"{place.server.url}?sslmode=disable"),
+        *("--tgt-conn", f"{server.url}?sslmode=disable"),
         *("--tgt-object", f"telemetry.{STREAM}"),
         *("--mode", "incremental", "--primary-key", KEY),
     ]
@@ -146,7 +150,7 @@ _DLT_QUIET: Final = {"RUNTIME__DLTHUB_TELEMETRY": "false"}
 SLING: Final = Contender(
     "sling",
     "sling 1.4.10, from CSV",
-    sling,
+    _sling,
     ("sling==1.4.10", "sling-linux-amd64==1.4.10"),
     csv=True,
     schema="telemetry",

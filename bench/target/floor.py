@@ -17,7 +17,7 @@ import msgspec
 import psycopg
 from psycopg import sql
 
-from bench.target.records import COLUMNS, KEY
+from bench.target.records import COLUMNS, KEY, STREAM
 
 BATCH_ROWS: Final = 10_000
 TABLE: Final = sql.Identifier("telemetry", "llm_calls")
@@ -40,7 +40,7 @@ def decoded(file: Path) -> list[tuple[Any, ...]]:
         return [
             tuple(map(message["record"].get, COLUMNS))
             for message in messages
-            if message["type"] == "RECORD"
+            if message["type"] == "RECORD" and message["stream"] == STREAM
         ]
 
 

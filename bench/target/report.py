@@ -25,8 +25,10 @@ end; in brackets the ratio to this target.
 _NOTES: Final = """\
 This target, sling and the floor write into `telemetry.llm_calls` as the migrations make it. The
 other peers refuse it or alter it, so they make their own table, which then gets a unique index on
-the key and three more like ours. Before each phase the table is vacuumed and a checkpoint taken.
-Peak memory and CPU seconds are those of the loader's own processes in the first load. *Started* is
+the key and three more like ours. A checkpoint is taken before each phase, and before the
+second and third the table is vacuumed and analysed.
+Peak memory and CPU seconds are those of the loader's own processes in the first load, server CPU
+seconds those of its database sessions. *Started* is
 the rate without the seconds that the same command needs for a single record.
 """
 
@@ -85,17 +87,18 @@ class Figures:
 
 
 def _speed(figures: Figures, missing: Mapping[str, str]) -> str:
-    headers = ["", *PHASES, "first load, started", "peak MB", "CPU s"]
+    headers = ["", *PHASES, "first load, started", "peak MB", "CPU s", "server CPU s"]
     rows = []
     for contender in CONTENDERS:
         name = contender.name
         if name in missing:
-            rows.append([contender.label, f"not available: {missing[name]}", *[""] * 5])
+            rows.append([contender.label, f"not available: {missing[name]}", *[""] * 6])
         if not figures.has(name):
             continue
         floor = name == "floor"
         peak = figures.of(name, FIRST, lambda one: one.peak_bytes) / 2**20
         cpu = figures.of(name, FIRST, lambda one: one.cpu_seconds)
+        server = figures.of(name, FIRST, lambda one: one.server_cpu_seconds)
         started = figures.of(name, FIRST, lambda one: one.steady_rate)
         rows.append(
             [
@@ -104,6 +107,7 @@ def _speed(figures: Figures, missing: Mapping[str, str]) -> str:
                 f"{started:,.0f}",
                 "" if floor else f"{peak:.0f}",
                 "" if floor else f"{cpu:.1f}",
+                f"{server:.1f}",
             ]
         )
     return table(headers, rows)

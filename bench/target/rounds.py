@@ -43,6 +43,7 @@ class Measured:
     seconds: float
     startup_seconds: float
     cpu_seconds: float
+    server_cpu_seconds: float
     peak_bytes: int
     wal_bytes: int
     inserted: int
@@ -123,12 +124,14 @@ def _prepare(contender: Contender, place: Place) -> float:
 def _phase(contender: Contender, place: Place, phase: str, file: Path, startup: float) -> Measured:
     name = sql.Identifier(contender.schema, STREAM)
     with place.server.connect() as connection:
-        # What autovacuum and the checkpointer would do soon, done before the clock starts.
-        connection.execute(sql.SQL("VACUUM (ANALYZE) {}").format(name))
+        # What autovacuum and the checkpointer would do soon, done before the clock starts. Never
+        # to an empty table: the planner would believe for minutes that it stays empty.
+        if phase != FIRST:
+            connection.execute(sql.SQL("VACUUM (ANALYZE) {}").format(name))
         connection.execute("CHECKPOINT")
-    before = _counters(contender, place.server)
+    before, cpu = _counters(contender, place.server), place.server.cpu_seconds()
     ran = _load(contender, place, file)
-    after = _counters(contender, place.server)
+    after, server_cpu = _counters(contender, place.server), place.server.cpu_seconds() - cpu
     stored = after[3]
     if stored != place.inputs.rows:
         raise BenchError(f"{contender.name}: {stored} rows stored of {place.inputs.rows}")
@@ -140,6 +143,7 @@ def _phase(contender: Contender, place: Place, phase: str, file: Path, startup: 
         seconds=json.loads(ran.words)["seconds"] if contender is FLOOR else ran.seconds,
         startup_seconds=startup,
         cpu_seconds=ran.cpu_seconds,
+        server_cpu_seconds=server_cpu,
         peak_bytes=ran.peak_bytes,
         wal_bytes=wal,
         inserted=inserted,

@@ -5,6 +5,7 @@ Peers want a host, a port and a password; the suite's embedded server has a sock
 
 from __future__ import annotations
 
+import os
 import secrets
 import signal
 import socket
@@ -38,6 +39,7 @@ class Server:
 
     port: int
     password: str
+    pid: int
     database: str = "postgres"
     host: str = "127.0.0.1"
     user: str = "bench"
@@ -55,6 +57,14 @@ class Server:
         """The server's version, such as 18.4."""
         with self.connect() as connection:
             return connection.info.parameter_status("server_version") or "?"
+
+    def cpu_seconds(self) -> float:
+        """Processor time of all its sessions that have ended, since ever; Linux only, else 0."""
+        statistics = Path(f"/proc/{self.pid}/stat")
+        if not statistics.exists():
+            return 0.0
+        fields = statistics.read_text(encoding="utf-8").rpartition(")")[2].split()
+        return (int(fields[13]) + int(fields[14])) / os.sysconf("SC_CLK_TCK")
 
     @contextmanager
     def fresh(self, database: str, template: str = "template1") -> Iterator[Server]:
@@ -95,17 +105,18 @@ def scratch_server() -> Iterator[Server]:
         )
         if made.returncode:
             raise BenchError(f"initdb failed: {made.stderr.strip()[-500:]}")
-        server = Server(port=_free_port(), password=password)
+        port = _free_port()
         command = _as_server_user(
             home,
             "postgres",
-            *("-p", str(server.port)),
+            *("-p", str(port)),
             *("-c", "listen_addresses=127.0.0.1", "-c", "unix_socket_directories="),
         )
         with (home / "log").open("wb") as log:
             process = subprocess.Popen(
                 command, cwd=ROOT, stdout=log, stderr=log, start_new_session=True
             )
+        server = Server(port=port, password=password, pid=process.pid)
         try:
             _await_ready(server, process, home / "log")
             yield server
