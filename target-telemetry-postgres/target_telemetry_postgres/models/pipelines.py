@@ -1,0 +1,154 @@
+"""GitHub Actions: runs, jobs, steps, workflows and their coverage."""
+
+# ruff: noqa: TC001, TC002, TC003 - SQLAlchemy reads the annotations when it runs.
+
+from __future__ import annotations
+
+import uuid
+from datetime import datetime
+from decimal import Decimal
+
+from sqlalchemy import Index, UniqueConstraint
+from sqlalchemy.orm import Mapped
+
+from target_telemetry_postgres.models.base import Base
+
+
+class WorkflowRun(Base):
+    """One attempt of one run of a GitHub Actions workflow."""
+
+    __tablename__ = "workflow_runs"
+    __table_args__ = (
+        UniqueConstraint("github_run_id", "run_attempt"),
+        Index(None, "created_at"),
+        Index(None, "run_created_at"),
+        Index(None, "started_at"),
+        Index(None, "repository", "workflow_name", "started_at"),
+        Index(None, "commit_sha"),
+    )
+
+    github_run_id: Mapped[int]
+    run_attempt: Mapped[int]
+    repository: Mapped[str | None]
+    repository_id: Mapped[int | None]
+    workflow_id: Mapped[int | None]
+    workflow_name: Mapped[str | None]
+    workflow_path: Mapped[str | None]
+    run_number: Mapped[int | None]
+    display_title: Mapped[str | None]
+    branch: Mapped[str | None]
+    commit_sha: Mapped[str | None]
+    event_type: Mapped[str | None]
+    status: Mapped[str | None]
+    conclusion: Mapped[str | None]
+    actor: Mapped[str | None]
+    triggering_actor: Mapped[str | None]
+    run_created_at: Mapped[datetime | None]
+    started_at: Mapped[datetime | None]
+    completed_at: Mapped[datetime | None]
+    duration_seconds: Mapped[Decimal | None]
+    github_updated_at: Mapped[datetime | None]
+    html_url: Mapped[str | None]
+    pull_request_numbers: Mapped[list[int] | None]
+    head_repository: Mapped[str | None]
+
+
+class WorkflowJob(Base):
+    """One job of one attempt."""
+
+    __tablename__ = "workflow_jobs"
+    __table_args__ = (
+        UniqueConstraint("github_job_id"),
+        Index(None, "created_at"),
+        Index(None, "started_at"),
+        Index(None, "github_run_id", "run_attempt"),
+    )
+
+    github_job_id: Mapped[int]
+    github_run_id: Mapped[int | None]
+    run_attempt: Mapped[int | None]
+    repository: Mapped[str | None]
+    workflow_name: Mapped[str | None]
+    job_name: Mapped[str | None]
+    status: Mapped[str | None]
+    conclusion: Mapped[str | None]
+    queued_at: Mapped[datetime | None]
+    started_at: Mapped[datetime | None]
+    completed_at: Mapped[datetime | None]
+    queued_seconds: Mapped[Decimal | None]
+    duration_seconds: Mapped[Decimal | None]
+    is_carried_over: Mapped[bool | None]
+    runner_name: Mapped[str | None]
+    runner_group: Mapped[str | None]
+    runner_labels: Mapped[list[str] | None]
+    branch: Mapped[str | None]
+    commit_sha: Mapped[str | None]
+    html_url: Mapped[str | None]
+
+
+class WorkflowStep(Base):
+    """One step of one job."""
+
+    __tablename__ = "workflow_steps"
+    __table_args__ = (
+        UniqueConstraint("github_job_id", "step_number"),
+        Index(None, "created_at"),
+        Index(None, "started_at"),
+        Index(None, "github_run_id"),
+    )
+
+    github_job_id: Mapped[int]
+    step_number: Mapped[int]
+    repository: Mapped[str | None]
+    github_run_id: Mapped[int | None]
+    run_attempt: Mapped[int | None]
+    step_name: Mapped[str | None]
+    status: Mapped[str | None]
+    conclusion: Mapped[str | None]
+    started_at: Mapped[datetime | None]
+    completed_at: Mapped[datetime | None]
+    duration_seconds: Mapped[Decimal | None]
+
+
+class Workflow(Base):
+    """One workflow file of one repository."""
+
+    __tablename__ = "workflows"
+    __table_args__ = (UniqueConstraint("workflow_id"), Index(None, "created_at"))
+
+    workflow_id: Mapped[int]
+    repository: Mapped[str | None]
+    repository_id: Mapped[int | None]
+    workflow_name: Mapped[str | None]
+    workflow_path: Mapped[str | None]
+    state: Mapped[str | None]
+    workflow_created_at: Mapped[datetime | None]
+    workflow_updated_at: Mapped[datetime | None]
+    html_url: Mapped[str | None]
+
+
+class CoverageSnapshot(Base):
+    """One coverage report of one commit."""
+
+    __tablename__ = "coverage_snapshots"
+    __table_args__ = (
+        UniqueConstraint("snapshot_id"),
+        Index(None, "created_at"),
+        Index(None, "measured_at"),
+        Index(None, "github_run_id"),
+    )
+
+    snapshot_id: Mapped[uuid.UUID]
+    repository: Mapped[str | None]
+    branch: Mapped[str | None]
+    commit_sha: Mapped[str | None]
+    github_run_id: Mapped[int | None]
+    run_attempt: Mapped[int | None]
+    report_name: Mapped[str | None]
+    format: Mapped[str | None]
+    lines_covered: Mapped[int | None]
+    lines_total: Mapped[int | None]
+    branches_covered: Mapped[int | None]
+    branches_total: Mapped[int | None]
+    percent: Mapped[Decimal | None]
+    measured_at: Mapped[datetime | None]
