@@ -98,11 +98,13 @@ class Intake:
         if envelope.version is not None and self._options.versions:
             sink = self._with_versions(sink.definition.stream, sink)
         try:
-            row = sink.plan.row(envelope.record)
+            row = sink.plan.whole_row(envelope.record)
+            if row is None or not sink.accept_whole(row, self.line):
+                row = row or sink.plan.row(envelope.record)
+                sink.accept(row, envelope.version, envelope.time_extracted, self.line)
         except NotPlain:
             self.careful_record(messages.decode(line), line)
             return
-        sink.accept(row, envelope.version, envelope.time_extracted, self.line)
         self._count(len(line))
 
     def careful_record(self, message: dict[str, Any], line: bytes) -> None:

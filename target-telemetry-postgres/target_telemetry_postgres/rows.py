@@ -48,6 +48,9 @@ METADATA: Final[dict[str, Json]] = {
 #: Metadata that is about the load, not about the row: a change of it alone is no change.
 INCIDENTAL: Final = frozenset(METADATA) - {DELETED_AT, TABLE_VERSION}
 
+#: After so many records that lacked a property, completeness is no longer tried first.
+_PARTIAL_ROWS: Final = 1000
+
 Row = list[Any]
 
 
@@ -96,6 +99,8 @@ class Plan:
         self._fixes: list[tuple[int, Callable[[Any], Any], bool]] = []
         self._types = [self._type_of(number, field) for number, field in enumerate(self.fields)]
         self._fast: Callable[[Any], Any]
+        self._whole: Callable[[Any], Any]
+        self._partial_rows = 0
         self._refuse_unknown(refuse=True)
 
     def _type_of(self, number: int, field: Field) -> tuple[str, Any, bool]:
@@ -115,28 +120,47 @@ class Plan:
         self._refusing = refuse
         try:
             made = record_type("Record", self._types, forbid_unknown=refuse)
+            whole = record_type(
+                "Whole",
+                [(name, kind, True) for name, kind, _ in self._types],
+                forbid_unknown=refuse,
+            )
         except Inexpressible:
-            self._fast = _never
+            self._fast = self._whole = _never
         else:
             self._fast = msgspec.json.Decoder(made, float_hook=Decimal).decode
+            self._whole = msgspec.json.Decoder(whole, float_hook=Decimal).decode
+
+    def whole_row(self, record: msgspec.Raw | bytes) -> Row | None:
+        """Decode and check an ordinary record that has every property; None if it has not."""
+        if self._partial_rows > _PARTIAL_ROWS:
+            return None
+        try:
+            return self._fixed(list(astuple(self._whole(record))))
+        except (msgspec.MsgspecError, UnicodeDecodeError):
+            # Trying is dear where it always fails: after so many, complete records are no habit.
+            self._partial_rows += 1
+            return None
 
     def row(self, record: msgspec.Raw | bytes) -> Row:
-        """Decode and check an ordinary record.
+        """Decode and check an ordinary record, with UNSET for what it does not mention.
 
         Raises:
             NotPlain: If the careful lane must look at it.
         """
         try:
-            row = list(astuple(self._fast(record)))
-            for number, fix, null_ok in self._fixes:
-                value = row[number]
-                if value is None:
-                    if not null_ok:
-                        raise NotPlain
-                elif value is not UNSET:
-                    row[number] = fix(value)
+            return self._fixed(list(astuple(self._fast(record))))
         except (msgspec.MsgspecError, UnicodeDecodeError):
             raise NotPlain from None
+
+    def _fixed(self, row: Row) -> Row:
+        for number, fix, null_ok in self._fixes:
+            value = row[number]
+            if value is None:
+                if not null_ok:
+                    raise NotPlain
+            elif value is not UNSET:
+                row[number] = fix(value)
         return row
 
     def careful_row(self, record: Mapping[str, Any]) -> Row:

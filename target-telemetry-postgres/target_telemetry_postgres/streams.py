@@ -169,6 +169,8 @@ class Sink:
         names = list(definition.properties)
         self._deleted_at = names.index(DELETED_AT) if definition.reads_deletion else None
         self._event_time: tuple[int, str] | None = None
+        deletes = self._deletes and self._deleted_at is not None
+        self._plain = not definition.appended and not deletes
 
     def refuse_before(self, column: str, instant: datetime) -> None:
         """Count rows older than this as expired instead of storing them."""
@@ -176,12 +178,22 @@ class Sink:
         if column in columns:
             cutoff = instant.astimezone(timezone.utc).replace(tzinfo=None).isoformat()
             self._event_time = (columns.index(column), cutoff)
+            self._plain = False
 
     def take(self) -> Part | None:
         """Everything buffered; what comes from here on belongs to another batch."""
         if self._metadata is not None:
             self._metadata.new_batch()
         return self.buffer.take()
+
+    def accept_whole(self, row: Row, line: int) -> bool:
+        """Buffer a row that has every property and needs nothing beside it; False if it does."""
+        if not self._plain:
+            return False
+        self.buffer.read += 1
+        row.append(line)
+        self.buffer.add_whole(row)
+        return True
 
     def accept(self, row: Row, version: int | None, extracted_at: Any, line: int) -> None:
         """Buffer a row, with what is kept beside it."""

@@ -153,6 +153,8 @@ def test_what_the_fast_road_takes_the_careful_road_takes_too_and_alike(
     except NotPlain:
         return
     assert comparable(fast) == comparable(made.careful_row(decode(line)))
+    whole = made.whole_row(msgspec.Raw(line))
+    assert whole == (None if msgspec.UNSET in fast else fast)
 
 
 @settings(max_examples=300, deadline=None)

@@ -64,7 +64,7 @@ BOOLEAN, OBJECT = ({"type": ["null", kind]} for kind in ("boolean", "object"))
         ({"type": "array", "items": INTEGER}, [1], OBJECT, {}, "jsonb", ["[1]", "{}"]),
     ],
 )
-def test_a_column_is_widened_where_that_loses_nothing(
+def test_a_column_is_widened_where_that_loses_nothing(  # noqa: PLR0917 - one a parameter
     loader: Loader, before: Any, value: Any, after: Any, later: Any, pg_type: str, stored: list[str]
 ) -> None:
     loader.load(schema("s", {**KEY, "v": before}, ["id"]), record("s", {"id": 1, "v": value}))

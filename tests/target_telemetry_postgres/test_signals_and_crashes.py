@@ -99,7 +99,7 @@ def test_killed_at_any_moment_and_run_again_the_tables_end_the_same(
     loader: Loader, tmp_path: Path
 ) -> None:
     """Each time the tap goes on from the last state that came out, as Meltano would."""
-    chance = random.Random(ROUNDS)
+    chance = random.Random(ROUNDS)  # noqa: S311 - repeatable on purpose
     total, size = 6000, 500
     done = 0
     for _ in range(ROUNDS * 4):
@@ -139,7 +139,7 @@ def test_two_runs_on_the_same_keys_at_once_do_not_deadlock(loader: Loader, tmp_p
     for number in range(2):
         folder = tmp_path / str(number)
         folder.mkdir()
-        order = random.Random(number)
+        order = random.Random(number)  # noqa: S311 - repeatable on purpose
         rows = [record("s", {"id": n % 400, "v": number * 10_000 + n}) for n in range(4000)]
         order.shuffle(rows)
         target = start(loader, folder, batch_size_rows=200)
