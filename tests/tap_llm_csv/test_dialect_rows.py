@@ -459,3 +459,12 @@ def test_any_cells_are_a_record_or_a_reason(cells: list[str]) -> None:
     plan = plan_for(BASE, PlanOptions())
     record = convert(plan, cells)
     assert record.code if isinstance(record, RowReject) else plan.identity(record)
+
+
+def test_of_two_snapshots_of_a_call_the_fuller_wins_and_of_equals_the_later() -> None:
+    plan, (first, *_) = fixture("openrouter_generations")
+    fuller = {**first, "output_tokens": 900}
+    later = {**first, "finish_reason": "length"}
+    assert plan.merge(first, fuller) is fuller
+    assert plan.merge(fuller, first) is fuller
+    assert plan.merge(first, later) is later
