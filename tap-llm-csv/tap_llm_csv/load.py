@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Protocol
 
 import msgspec
 
-from tap_llm_csv.dialects import SCHEMAS, HeaderError, RowPlan, RowReject, plain_name
+from tap_llm_csv.dialects import HeaderError, RowPlan, RowReject, plain_name
 from tap_llm_csv.errors import FileError
 from tap_llm_csv.files import Bookmark, Window
 from tap_llm_csv.identity import Ordinals, uuid_of
+from tap_llm_csv.keys import KEYS, Keys
 from tap_llm_csv.reader import Batch, Broken, Reader
 from tap_llm_csv.rejects import reject_record
 from tap_llm_csv.state import remember_reject
@@ -22,8 +22,6 @@ if TYPE_CHECKING:
 
 RATIO_ROWS = 1000
 RATIO_MINIMUM = 50
-IDS_KEPT = 8192
-OBJECT_PLANS_KEPT = 256
 
 # Characters that mean something to CSV, put down by a writer that does not know.
 _RECOVERABLE = frozenset({"stray_quote", "unterminated_quote", "bare_cr"})
@@ -31,16 +29,7 @@ _RECOVERABLE = frozenset({"stray_quote", "unterminated_quote", "bare_cr"})
 Record = dict[str, Any]
 Planner = Callable[[Sequence[str]], RowPlan]
 
-logger = logging.getLogger("tap-llm-csv")
-
 _decode_object = msgspec.json.Decoder().decode
-_KEYS = {stream: entry["key_properties"][0] for stream, entry in SCHEMAS.items()}
-_PLACED = {
-    stream: tuple(
-        name for name in ("source_file", "source_line") if name in entry["schema"]["properties"]
-    )
-    for stream, entry in SCHEMAS.items()
-}
 
 
 class Output(Protocol):
@@ -94,13 +83,11 @@ class FileLoad:
         self._high = bookmark.last or ""
         self._rejects: list[Record] = []
         self._ranges: list[tuple[int, int, int]] = []
-        self._buckets: dict[bytes, tuple[RowPlan, Record]] = {}
-        self._by_id: dict[str, tuple[Record, bytes]] = {}
+        self._keys = Keys(place.path, ordinals)
         # Where the current block begins; `bookmark.window` is where the one before it does.
         self.next_window = bookmark.window
         self._next_plan: RowPlan | None = None
         self._stop: FileError | None = None
-        self._warned = False
 
     def adopt(self, plan: RowPlan) -> None:
         """Read the rows that follow by this plan."""
@@ -139,7 +126,7 @@ class FileLoad:
             return {}, len(batch.rows)
         convert, identity, take = plan.convert, plan.identity, self.ordinals.take
         width, when, key, path = (
-            plan.field_count, plan.time_column, _KEYS[plan.stream], self._place.path
+            plan.field_count, plan.time_column, KEYS[plan.stream], self._place.path
         )  # fmt: skip
         is_plain = plan.key == "identity" and plan.redact is None and plan.stream == "llm_calls"
         start, low, high = self._settings.start or "", self._low, self._high
@@ -220,69 +207,10 @@ class FileLoad:
         return plan, plan.convert_object(row)
 
     def _finish(self, plan: RowPlan, record: Record, line: int, records: list[Record]) -> None:
-        """Give a record its key and place, whatever kind of key its dialect has."""
         self._counts.emitted += 1
-        key = _KEYS[plan.stream]
-        if plan.key == "grain":
-            same = plan.identity(record)
-            known = self._buckets.get(same)
-            merged = record if known is None else plan.merge(known[1], record)
-            self._buckets[same] = (plan, merged)
-            return
-        if plan.key == "given":
-            for name, value in zip(
-                _PLACED[plan.stream], (self._place.path, line + 1), strict=False
-            ):
-                if record.get(name) is None:
-                    record[name] = value
-        else:
-            row_id = plan.row_id(record) if plan.key == "id" else None
-            if row_id:
-                record = self._with_own_id(plan, record, row_id)
-            else:
-                same = plan.identity(record)
-                ordinal = self.ordinals.take(same, line) if plan.ordinals else 0
-                record[key] = uuid_of(same, ordinal)
-            for name, value in zip(
-                _PLACED[plan.stream], (self._place.path, line + 1), strict=False
-            ):
-                record[name] = value
-        if plan.redact is not None:
-            plan.redact(record)
-        records.append(record)
-
-    def _with_own_id(self, plan: RowPlan, record: Record, row_id: str) -> Record:
-        """Key a record by the provider's id; of several snapshots of a call the fullest wins."""
-        same = plan.identity(record)
-        base = f"id|{plan.dialect}|{row_id}".encode()
-        key = _KEYS[plan.stream]
-        known = self._by_id.get(row_id)
-        if known is not None and known[1] != same:
-            earlier = known[0]
-            if (earlier[plan.time_column], earlier.get("model")) == (
-                record[plan.time_column],
-                record.get("model"),
-            ):
-                record = dict(plan.merge(earlier, record))
-            else:
-                self._warn_about_ids(plan)
-                record[key] = uuid_of(base + b"|" + same)
-                return record
-        record[key] = uuid_of(base)
-        if len(self._by_id) >= IDS_KEPT:
-            for old in list(self._by_id)[: IDS_KEPT // 2]:
-                del self._by_id[old]
-        self._by_id[row_id] = (dict(record), same)
-        return record
-
-    def _warn_about_ids(self, plan: RowPlan) -> None:
-        if not self._warned:
-            logger.warning(
-                "%s: different calls share an id; they are kept apart by what they were (%s)",
-                self._place.path,
-                plan.dialect,
-            )
-            self._warned = True
+        finished = self._keys.finish(plan, record, line)
+        if finished is not None:
+            records.append(finished)
 
     # --- rows that are not what they should be ---------------------------------------------------
 
@@ -443,16 +371,9 @@ class FileLoad:
         self.bookmark.window = replace(self.bookmark.window, seen=self.ordinals.recall())
 
     def _write_buckets(self) -> None:
-        """Send what was summed over the whole file."""
         groups: dict[str, list[Record]] = {}
-        for same, (plan, record) in self._buckets.items():
-            record[_KEYS[plan.stream]] = uuid_of(same)
-            for name in _PLACED[plan.stream][:1]:
-                record[name] = self._place.path
-            if plan.redact is not None:
-                plan.redact(record)
-            groups.setdefault(plan.stream, []).append(record)
-        self._buckets = {}
+        for stream, record in self._keys.buckets():
+            groups.setdefault(stream, []).append(record)
         self._write(groups)
 
 

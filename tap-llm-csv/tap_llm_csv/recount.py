@@ -62,30 +62,48 @@ class Recounter:
             return counter, window
         if job.header is None and not prepare(job, self._planner):
             return counter, window
-        return counter, self._read_again(job, bookmark, counter)
-
-    def _read_again(self, job: Job, bookmark: Bookmark, counter: Ordinals) -> Window:
-        header = job.header
-        if header is None:
-            raise FileError("unreadable", f"{job.path} has no header any more")
-        window = bookmark.window
         past = replace(
             bookmark, offset=window.offset, line=window.line, header=window.header,
             counts=Counts(), rejects=[],
         )  # fmt: skip
+        return counter, self._read_silently(job, past, bookmark.offset, counter).next_window
+
+    def last_time(self, job: Job) -> str:
+        """Return the latest time in an export, which tells how recent it is.
+
+        Raises:
+            FileError: It cannot be read.
+        """
+        header = job.header
+        if header is None:
+            return ""
+        past = Bookmark(
+            path=job.path, offset=header.span[1], line=header.lines, header=header.span,
+            window=Window(header.span[1], header.lines, 0, header.span),
+        )  # fmt: skip
+        limit = None if job.compressed else job.size
+        return self._read_silently(job, past, limit, Ordinals()).bookmark.last or ""
+
+    def _read_silently(
+        self, job: Job, past: Bookmark, limit: int | None, counter: Ordinals
+    ) -> FileLoad:
+        header = job.header
+        if header is None:
+            raise FileError("unreadable", f"{job.path} has no header any more")
         with open_data(job.path, compressed=job.compressed) as file:
-            file.seek(window.offset)
+            file.seek(past.offset)
             reader = Reader(
-                file, header.text, delimiter=header.delimiter, offset=window.offset,
-                line=window.line, limit=bookmark.offset, final=True,
+                file, header.text, delimiter=header.delimiter, offset=past.offset,
+                line=past.line, limit=limit, final=True,
                 max_record_lines=self._settings.max_record_lines,
             )  # fmt: skip
+            names = header_at(job, past.header, header)
             load = FileLoad(
                 past, Place("", job.path, header.text.encoding, ""), reader,
                 partial(self._planner.plan, job.spec), self._settings, _Nowhere(), counter,
             )  # fmt: skip
             if header.delimiter:
-                load.adopt(self._planner.plan(job.spec, header_at(job, window.header, header)))
+                load.adopt(self._planner.plan(job.spec, names))
             for _ in load.run():
                 pass
-        return load.next_window
+        return load

@@ -111,7 +111,8 @@ class Sync:
         for job in work.jobs:
             if job.bookmark is not None:
                 self._ends.note(job, job.bookmark)
-        for job in sorted(jobs, key=lambda job: (job.first or "", job.path)):
+        jobs += self._older_exports(work, jobs)
+        for job in sorted(jobs, key=lambda job: (job.order, job.path)):
             try:
                 self._read(job)
             except FileError as error:
@@ -140,6 +141,30 @@ class Sync:
             logger.info("%s: its stream %s is not selected", job.path, job.plan.stream)
             return False
         return True
+
+    def _older_exports(self, work: Worklist, jobs: list[Job]) -> list[Job]:
+        """Put summed exports into the order in which they were made, the newest last.
+
+        It replaces what the others say of the same hours, so where one is new the others of its
+        kind are sent again before it.
+        """
+        kinds = {job.plan.dialect for job in jobs if job.plan and job.plan.key == "grain"}
+        again = [
+            job
+            for job in work.jobs
+            if job.plan is None and job.bookmark is not None and job.bookmark.dialect in kinds
+        ]
+        again = [job for job in again if job.stored and prepare(job, self._planner)]
+        for job in (*jobs, *again):
+            job.order = job.first or ""
+            if job.plan is not None and job.plan.key == "grain":
+                try:
+                    job.order = self._recounter.last_time(job)
+                except (FileError, OSError, EOFError, zlib.error):
+                    # Reading it in earnest says what is wrong.
+                    job.order = ""
+        self.summary.unchanged -= len(again)
+        return again
 
     def _begin(self, job: Job) -> Bookmark:
         """Return the bookmark to go on from: the file's own, or a new one at its first row."""
@@ -267,7 +292,7 @@ class Sync:
             f"{load.bookmark.counts.rejected:,}",
         )
 
-    # --- what is left behind ------------------------------------------------------------------------
+    # --- what is left behind ----------------------------------------------------------------------
 
     def _save(self, job: Job, file_id: str, bookmark: Bookmark) -> None:
         """Put a bookmark into the state."""
@@ -328,6 +353,8 @@ class Sync:
         """Drop the bookmarks of files that are not there any more, in good time."""
         if self._is_test:
             return
+        for file_id in self._rotated_long_ago(work):
+            self._drop(file_id)
         today = datetime.now(timezone.utc).date()
         for file_id in work.replaced:
             if file_id not in self._in_use:
@@ -342,6 +369,15 @@ class Sync:
             for entry in self._state.values():
                 if file_id in (entry.get("files") or {}):
                     entry["files"][file_id] = state.to_json(bookmark)
+
+    def _rotated_long_ago(self, work: Worklist) -> list[str]:
+        """Return the files outside the configured paths that no log goes on from any more."""
+        chained: dict[tuple[str, str], list[tuple[str, str]]] = {}
+        for job in work.jobs:
+            if job.is_rotated and job.file_id and job.bookmark and job.is_unchanged:
+                chain = chained.setdefault(chains.chain_of(job.path), [])
+                chain.append((job.bookmark.last or "", job.file_id))
+        return [file_id for chain in chained.values() for _, file_id in sorted(chain)[:-1]]
 
     def _drop(self, file_id: str) -> None:
         self._bookmarks.pop(file_id, None)

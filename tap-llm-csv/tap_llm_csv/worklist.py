@@ -73,6 +73,8 @@ class Job:
     first: str | None = None
     error: FileError | None = None
     generation: int = 1
+    # Files are read in this order, which is one of time.
+    order: str = ""
 
     @property
     def is_unchanged(self) -> bool:

@@ -245,3 +245,49 @@ def test_an_export_is_read_again_as_a_whole_and_overlaps_without_doubling(tmp_pa
     assert len(machine.calls) == 5
     machine.run()
     assert sum(machine.sent.values()) == 0
+
+
+ACTIVITY = "Date,Slug,Usage,BYOK Usage,Requests,Prompt Tokens,Completion Tokens,Reasoning Tokens\n"
+
+
+def activity(day: int, requests: int) -> str:
+    return f"2026-02-{day:02d},openai/gpt-4o,0.5,0,{requests},100,50,0\n"
+
+
+def requests_by_day(machine: Machine) -> dict[str, int]:
+    buckets = machine.tables["llm_usage_buckets"].values()
+    return {bucket["bucket_start"][:10]: bucket["requests"] for bucket in buckets}
+
+
+def test_equal_buckets_of_one_export_are_summed(tmp_path):
+    (tmp_path / "activity.csv").write_text(ACTIVITY + activity(1, 2) + activity(1, 3))
+    machine = Machine(tmp_path)
+    assert not machine.run().failures
+    assert requests_by_day(machine) == {"2026-02-01": 5}
+    check_figures(machine.files)
+
+
+def test_the_newer_export_wins_even_when_the_older_one_is_found_later(tmp_path):
+    (tmp_path / "a.csv").write_text(ACTIVITY + activity(2, 20) + activity(3, 30))
+    machine = Machine(tmp_path)
+    machine.run()
+    (tmp_path / "z.csv").write_text(ACTIVITY + activity(1, 10) + activity(2, 7))
+    machine.run()
+    expected = {"2026-02-01": 10, "2026-02-02": 20, "2026-02-03": 30}
+    assert requests_by_day(machine) == expected
+    again = machine.anew()
+    again.run()
+    assert requests_by_day(again) == expected
+    machine.run()
+    assert sum(machine.sent.values()) == 0
+
+
+def test_the_state_does_not_grow_with_every_rotation(tmp_path):
+    path, machine = started(tmp_path)
+    for turn in range(1, 6):
+        path.rename(tmp_path / f"usage_backup_{turn}.csv")
+        path.write_text(text(*rows(turn * 10, turn * 10 + 3)))
+        machine.run()
+        machine.run()
+    assert len(machine.calls) == 20
+    assert len(machine.state["llm_calls"]["files"]) == 2
