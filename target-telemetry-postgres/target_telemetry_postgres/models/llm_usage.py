@@ -1,6 +1,6 @@
 """Calls of language models, sums of them, and the files both came from."""
 
-# ruff: noqa: TC001, TC002, TC003 - SQLAlchemy reads the annotations when it runs.
+# ruff: noqa: TC002, TC003 - SQLAlchemy reads the annotations when it runs.
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """What the target keeps for itself; no stream writes here."""
 
-# ruff: noqa: TC001, TC002, TC003 - SQLAlchemy reads the annotations when it runs.
+# ruff: noqa: TC003 - SQLAlchemy reads the annotations when it runs.
 
 from __future__ import annotations
 
