@@ -109,15 +109,19 @@ class TapGitHubActions(Tap):
 
     def _run_engine(self, selected: dict[str, GitHubStream], client: Client) -> None:
         limit = next(iter(selected.values())).ABORT_AT_RECORD_COUNT if selected else None
+        wanted = self._wanted(selected)
         outlets = {
             name: Outlet(stream, stream.get_record_counter(), limit)
             for name, stream in selected.items()
         }
+        if limit is not None and not wanted.coverage:
+            # A dry run must not wait for records that cannot come.
+            outlets.pop("coverage_snapshots", None)
         engine = Engine(
             client=client,
             clock=self.clock,
             settings=self.config,
-            wanted=self._wanted(selected),
+            wanted=wanted,
             state=self.state,
             emitter=Emitter(outlets, self._write_state),
             limit=limit,
@@ -152,6 +156,10 @@ class TapGitHubActions(Tap):
         )
 
     @property
+    def _is_dry_run(self) -> bool:
+        return any(each.ABORT_AT_RECORD_COUNT is not None for each in self.streams.values())
+
+    @property
     def _github_streams(self) -> dict[str, GitHubStream]:
         streams: dict[str, GitHubStream] = self.streams  # type: ignore[assignment]  # all are ours
         return streams
@@ -159,7 +167,7 @@ class TapGitHubActions(Tap):
     def _write_state(self) -> None:
         LineWriter.flush()
         # An empty state would make the orchestrator forget the one it has.
-        if self.state.get("bookmarks"):
+        if self.state.get("bookmarks") or self._is_dry_run:
             self.state_writer.write_state(self.state)
 
     @override

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING, Any
+
 import pytest
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
@@ -12,6 +14,11 @@ from support.tap_github import run_tap
 from tap_github_actions.errors import CredentialsError, UnavailableError
 from tap_github_actions.limits import Limited, limited, retry_after
 
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from support.tap_github import Output
+
 DAY, HOUR = 86_400, 3_600
 NOON = 1_780_000_000
 DATE = "Fri, 20 Nov 2026 12:00:00 GMT"
@@ -19,13 +26,13 @@ SECONDARY = "You have exceeded a secondary rate limit. Please wait a few minutes
 
 
 @pytest.fixture(autouse=True)
-def no_tokens(monkeypatch):
+def no_tokens(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("GITHUB_TOKEN", "GITHUB_PERSONAL_TOKEN", "GITHUB_REPOSITORY", "GITHUB_API_URL"):
         monkeypatch.delenv(name, raising=False)
 
 
 @pytest.fixture
-def world():
+def world() -> World:
     world = World(clock=Clock(NOON))
     workflow = world.add_workflow(world.add_repository("octo-org/app"), "CI")
     for number in range(120):
@@ -34,16 +41,16 @@ def world():
 
 
 @pytest.fixture
-def github(world):
+def github(world: World) -> Iterator[Simulator]:
     with Simulator(world) as simulator:
         yield simulator
 
 
-def runs(output):
+def runs(output: Output) -> dict[tuple[Any, ...], dict[str, Any]]:
     return output.records["workflow_runs"]
 
 
-def assert_whole(output, world):
+def assert_whole(output: Output, world: World) -> None:
     assert runs(output) == final_records(world)["workflow_runs"]
 
 
@@ -73,17 +80,21 @@ def assert_whole(output, world):
         ),
     ],
 )
-def test_an_answer_about_a_limit_is_told_from_any_other(status, headers, body, expected):
+def test_an_answer_about_a_limit_is_told_from_any_other(
+    status: int, headers: dict[str, str], body: str, expected: Any
+) -> None:
     assert limited(status, headers, body) == expected
 
 
-def test_a_wait_that_makes_no_sense_is_ignored():
+def test_a_wait_that_makes_no_sense_is_ignored() -> None:
     assert retry_after({"Retry-After": "tomorrow"}) is None
 
 
 @pytest.mark.parametrize("status", [403, 429])
 @pytest.mark.parametrize("options", [{}, {"retry_after": 90}, {"retry_after": 90, "as_date": True}])
-def test_a_secondary_limit_pauses_every_worker(world, github, status, options):
+def test_a_secondary_limit_pauses_every_worker(
+    world: World, github: Simulator, status: int, options: dict[str, Any]
+) -> None:
     github.faults.add(Fault.secondary_limit(status=status, after=30, **options))
     output = run_tap(github)
     assert_whole(output, world)
@@ -91,7 +102,7 @@ def test_a_secondary_limit_pauses_every_worker(world, github, status, options):
     assert sum(output.slept) >= options.get("retry_after", 60)
 
 
-def test_repeated_refusals_make_the_pauses_longer(world, github):
+def test_repeated_refusals_make_the_pauses_longer(world: World, github: Simulator) -> None:
     github.faults.add(Fault.secondary_limit(retry_after=10, times=4, match="/runs$|runs[?]"))
     output = run_tap(github)
     assert_whole(output, world)
@@ -102,14 +113,16 @@ def test_repeated_refusals_make_the_pauses_longer(world, github):
 
 
 @pytest.mark.parametrize("status", [403, 429])
-def test_a_primary_limit_is_waited_for(world, github, status):
+def test_a_primary_limit_is_waited_for(world: World, github: Simulator, status: int) -> None:
     github.faults.add(Fault.primary_limit(seconds=300, status=status, after=20))
     output = run_tap(github)
     assert_whole(output, world)
     assert github.log.during_pauses() == []
 
 
-def test_too_long_a_wait_ends_the_run_in_a_true_state(world, github, caplog):
+def test_too_long_a_wait_ends_the_run_in_a_true_state(
+    world: World, github: Simulator, caplog: pytest.LogCaptureFixture
+) -> None:
     github.callers.add_token("t0ken", limit=100)
     output = run_tap(github, rate_limit_reserve=0)
     assert 0 < len(runs(output)) < 120
@@ -123,13 +136,13 @@ def test_too_long_a_wait_ends_the_run_in_a_true_state(world, github, caplog):
     assert together == final_records(world)["workflow_runs"]
 
 
-def test_the_reserve_is_left_for_others(world, github):
+def test_the_reserve_is_left_for_others(world: World, github: Simulator) -> None:
     caller = github.callers.add_token("t0ken", limit=100)
     run_tap(github, rate_limit_reserve=40)
     assert caller.quota.remaining >= 40
 
 
-def test_tokens_share_the_load_by_what_each_has_left(world, github):
+def test_tokens_share_the_load_by_what_each_has_left(world: World, github: Simulator) -> None:
     rich = github.callers.add_token("t0ken", limit=5_000)
     poor = github.callers.add_token("poor", limit=100)
     output = run_tap(github, additional_auth_tokens=["poor"])
@@ -149,18 +162,22 @@ def test_tokens_share_the_load_by_what_each_has_left(world, github):
     ],
     ids=lambda fault: fault.kind,
 )
-def test_a_failure_that_passes_is_tried_again(world, github, fault):
+def test_a_failure_that_passes_is_tried_again(
+    world: World, github: Simulator, fault: Fault
+) -> None:
     github.faults.add(fault)
     assert_whole(run_tap(github), world)
 
 
 @pytest.mark.parametrize("size", [50, 30, 10])
-def test_pages_that_are_too_large_for_github_are_asked_for_in_parts(world, github, size):
+def test_pages_that_are_too_large_for_github_are_asked_for_in_parts(
+    world: World, github: Simulator, size: int
+) -> None:
     github.faults.add(Fault.big_page(size, match="per_page"))
     assert_whole(run_tap(github), world)
 
 
-def test_a_github_that_never_answers_is_given_up_on_in_plain_words(github):
+def test_a_github_that_never_answers_is_given_up_on_in_plain_words(github: Simulator) -> None:
     github.faults.add(Fault.server_error(502, times=None, match="/actions/runs"))
     output = run_tap(github, raises=False)
     assert "could not be read" in str(output.error)
@@ -168,13 +185,13 @@ def test_a_github_that_never_answers_is_given_up_on_in_plain_words(github):
     assert not isinstance(output.error, UnavailableError)
 
 
-def test_no_more_requests_are_under_way_than_allowed(world, github):
+def test_no_more_requests_are_under_way_than_allowed(world: World, github: Simulator) -> None:
     github.faults.add(Fault.slow(0.01, times=None))
     run_tap(github, max_concurrency=3)
     assert 1 < github.log.max_in_flight <= 3
 
 
-def test_a_refused_token_is_named_by_its_setting_and_never_shown(github):
+def test_a_refused_token_is_named_by_its_setting_and_never_shown(github: Simulator) -> None:
     github.callers.add_token("good")
     output = run_tap(github, auth_token="s3cret", raises=False)
     assert isinstance(output.error, CredentialsError)
@@ -183,7 +200,9 @@ def test_a_refused_token_is_named_by_its_setting_and_never_shown(github):
 
 
 @pytest.mark.parametrize("chosen", ["auth_token", "GITHUB_TOKEN", "GITHUB_PERSONAL_TOKEN"])
-def test_tokens_are_taken_in_their_order(github, monkeypatch, chosen):
+def test_tokens_are_taken_in_their_order(
+    github: Simulator, monkeypatch: pytest.MonkeyPatch, chosen: str
+) -> None:
     names = ["GITHUB_TOKEN", "GITHUB_PERSONAL_TOKEN"]
     for name in names[max(names.index(chosen), 0) if chosen in names else 0 :]:
         monkeypatch.setenv(name, name)
@@ -192,17 +211,19 @@ def test_tokens_are_taken_in_their_order(github, monkeypatch, chosen):
     assert asked == {f"Bearer {chosen}"}
 
 
-def test_without_a_token_there_is_a_warning(github, caplog):
+def test_without_a_token_there_is_a_warning(
+    github: Simulator, caplog: pytest.LogCaptureFixture
+) -> None:
     run_tap(github, auth_token=None)
     assert "No token is set" in caplog.text
 
 
 @pytest.fixture(scope="module")
-def key():
+def key() -> rsa.RSAPrivateKey:
     return rsa.generate_private_key(public_exponent=65537, key_size=2048)
 
 
-def pem(key):
+def pem(key: rsa.RSAPrivateKey) -> str:
     return key.private_bytes(
         serialization.Encoding.PEM,
         serialization.PrivateFormat.PKCS8,
@@ -210,7 +231,7 @@ def pem(key):
     ).decode()
 
 
-def public(key):
+def public(key: rsa.RSAPrivateKey) -> str:
     return (
         key.public_key()
         .public_bytes(serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo)
@@ -219,7 +240,9 @@ def public(key):
 
 
 @pytest.mark.parametrize("in_one_line", [False, True])
-def test_an_app_signs_in_through_the_configured_address(world, key, in_one_line):
+def test_an_app_signs_in_through_the_configured_address(
+    world: World, key: rsa.RSAPrivateKey, in_one_line: bool
+) -> None:
     with Simulator(world, prefix="/api/v3") as github:
         github.callers.add_app(App("42", public(key), {7: None}))
         secret = pem(key).replace("\n", "\\n") if in_one_line else pem(key)
@@ -228,19 +251,21 @@ def test_an_app_signs_in_through_the_configured_address(world, key, in_one_line)
     assert_whole(output, world)
 
 
-def test_an_apps_token_is_renewed_before_it_expires(world, github, key):
+def test_an_apps_token_is_renewed_before_it_expires(
+    world: World, github: Simulator, key: rsa.RSAPrivateKey
+) -> None:
     github.callers.add_app(App("42", public(key), {7: None}))
     github.faults.add(
         Fault.meanwhile(lambda: world.clock.advance(HOUR / 20), match="/jobs", times=60)
     )
     app = {"app_id": "42", "private_key": pem(key), "installation_id": "7"}
-    output = run_tap(github, auth_token=None, auth_app=app)
+    output = run_tap(github, auth_token=None, auth_app=app, max_concurrency=1)
     assert_whole(output, world)
     assert github.log.count("access_tokens") >= 3
     assert not [entry for entry in github.log.entries[2:] if entry.status == 401]
 
 
-def test_a_key_that_is_none_is_told_in_plain_words(github):
+def test_a_key_that_is_none_is_told_in_plain_words(github: Simulator) -> None:
     app = {"app_id": "42", "private_key": "nonsense", "installation_id": "7"}
     output = run_tap(github, auth_token=None, auth_app=app, raises=False)
     assert isinstance(output.error, CredentialsError)

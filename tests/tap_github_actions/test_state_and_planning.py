@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from datetime import datetime, timedelta, timezone
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -20,59 +21,61 @@ LOOKBACK = 32 * DAY
 START = NOW - 90 * DAY
 
 
-def plan(looks, now=NOW, start=START):
+def plan(
+    looks: list[Look], now: datetime = NOW, start: datetime = START
+) -> list[tuple[datetime, datetime | None]]:
     return [(each.low, each.high) for each in stretches(looks, now, start, LOOKBACK)]
 
 
-def test_a_first_sync_looks_at_everything_since_the_start():
+def test_a_first_sync_looks_at_everything_since_the_start() -> None:
     assert plan([]) == [(START, None)]
 
 
-def test_a_sync_soon_after_looks_only_at_what_is_new():
+def test_a_sync_soon_after_looks_only_at_what_is_new() -> None:
     assert plan([Look(START, NOW - OVERLAP)]) == [(NOW - 2 * OVERLAP, None)]
 
 
-def test_after_an_hour_three_days_are_swept():
+def test_after_an_hour_three_days_are_swept() -> None:
     at = NOW - 2 * HOUR
     assert plan([Look(START, at)]) == [(at - 3 * DAY, None)]
 
 
-def test_after_a_day_everything_that_can_be_re_run_is_swept():
+def test_after_a_day_everything_that_can_be_re_run_is_swept() -> None:
     at = NOW - 30 * HOUR
     assert plan([Look(START, at)]) == [(at - LOOKBACK, None)]
 
 
-def test_after_a_long_break_the_sweep_reaches_back_from_the_last_look():
+def test_after_a_long_break_the_sweep_reaches_back_from_the_last_look() -> None:
     at = NOW - 20 * DAY
     assert plan([Look(START, at)]) == [(at - LOOKBACK, None)]
 
 
-def test_an_interrupted_backfill_goes_on_where_it_was():
+def test_an_interrupted_backfill_goes_on_where_it_was() -> None:
     reached = NOW - 20 * DAY
     assert plan([Look(reached, NOW - OVERLAP)]) == [(NOW - 2 * OVERLAP, None), (START, reached)]
 
 
-def test_a_start_moved_back_fetches_only_the_gap():
+def test_a_start_moved_back_fetches_only_the_gap() -> None:
     looks = [Look(NOW - 30 * DAY, NOW - OVERLAP)]
     assert plan(looks)[1] == (START, NOW - 30 * DAY)
 
 
-def test_a_start_moved_forward_fetches_nothing():
+def test_a_start_moved_forward_fetches_nothing() -> None:
     looks = [Look(NOW - 30 * DAY, NOW - OVERLAP)]
     assert plan(looks, start=NOW - 5 * DAY) == [(NOW - 2 * OVERLAP, None)]
 
 
-def test_what_an_interrupted_sync_left_out_is_looked_at_next_time():
+def test_what_an_interrupted_sync_left_out_is_looked_at_next_time() -> None:
     earlier, reached = NOW - 9 * DAY, NOW - 4 * DAY
     looks = [Look(reached, NOW - OVERLAP), Look(START, earlier)]
     assert plan(looks)[1] == (earlier - LOOKBACK, reached)
 
 
-def bookmark(**values):
+def bookmark(**values: Any) -> Bookmark:
     return Bookmark(7, "o/r", **values)
 
 
-def test_what_began_after_the_last_look_is_due():
+def test_what_began_after_the_last_look_is_due() -> None:
     mark = bookmark(looks=[Look(START, NOW)])
     assert mark.is_due(NOW - DAY, NOW + HOUR)
     assert mark.is_due(NOW - DAY, NOW - OVERLAP)
@@ -80,7 +83,7 @@ def test_what_began_after_the_last_look_is_due():
     assert mark.is_due(START - DAY, START - DAY)
 
 
-def test_a_look_at_an_older_part_leaves_the_newer_looks_alone():
+def test_a_look_at_an_older_part_leaves_the_newer_looks_alone() -> None:
     mark = bookmark(looks=[Look(NOW - DAY, NOW), Look(START, NOW - 2 * DAY)])
     mark.look(START - DAY, NOW + HOUR, high=NOW - 5 * DAY)
     assert mark.looks == [
@@ -91,7 +94,9 @@ def test_a_look_at_an_older_part_leaves_the_newer_looks_alone():
 
 
 @given(st.lists(st.tuples(st.integers(1, 3000), st.integers(0, 3000)), min_size=1, max_size=20))
-def test_joining_looks_never_makes_anything_look_newer_than_it_is(pairs):
+def test_joining_looks_never_makes_anything_look_newer_than_it_is(
+    pairs: list[tuple[int, int]],
+) -> None:
     lows = sorted({low for low, _ in pairs}, reverse=True)
     looks = [
         Look(NOW - (i + 1) * HOUR * (3001 - low), NOW - HOUR * ago)
@@ -103,7 +108,7 @@ def test_joining_looks_never_makes_anything_look_newer_than_it_is(pairs):
         assert after.looked_at(look.low) <= before.looked_at(look.low)
 
 
-def test_many_short_syncs_do_not_make_the_state_grow():
+def test_many_short_syncs_do_not_make_the_state_grow() -> None:
     mark = bookmark()
     mark.look(NOW - 30 * DAY, NOW)
     for minute in range(600):
@@ -112,7 +117,7 @@ def test_many_short_syncs_do_not_make_the_state_grow():
     assert len(mark.looks) <= MAX_LOOKS
 
 
-def test_a_state_survives_its_way_through_json():
+def test_a_state_survives_its_way_through_json() -> None:
     mark = bookmark(
         looks=[Look(START, NOW)],
         open={26_365_060_973: (2, NOW)},
@@ -125,7 +130,7 @@ def test_a_state_survives_its_way_through_json():
     assert Bookmark.from_state(json.loads(json.dumps(mark.to_state()))) == mark
 
 
-def test_a_full_state_stays_under_two_kilobytes():
+def test_a_full_state_stays_under_two_kilobytes() -> None:
     mark = bookmark(
         looks=[Look(START - n * DAY, NOW) for n in range(MAX_LOOKS)],
         numbers={175_366_930 + n: 10_000 + n for n in range(200)},
@@ -146,17 +151,17 @@ def test_a_full_state_stays_under_two_kilobytes():
         {"context": {"repository_id": 1}, "open": {"a": 1}},
     ],
 )
-def test_a_state_from_elsewhere_is_refused_in_plain_words(entry):
+def test_a_state_from_elsewhere_is_refused_in_plain_words(entry: dict[str, Any]) -> None:
     with pytest.raises(StateError, match="cannot be read"):
         Bookmark.from_state(entry)
 
 
-def test_a_state_from_a_newer_version_is_refused():
+def test_a_state_from_a_newer_version_is_refused() -> None:
     with pytest.raises(StateError, match="newer"):
         Bookmark.from_state({"context": {"repository_id": 1}, "version": 99})
 
 
-def test_a_missing_number_that_turns_up_is_no_longer_missing():
+def test_a_missing_number_that_turns_up_is_no_longer_missing() -> None:
     mark = bookmark(missing={1: [(3, 6)]})
     assert mark.was_missing(1, 4)
     mark.found(1, 4)

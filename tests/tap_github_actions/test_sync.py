@@ -3,11 +3,19 @@
 from __future__ import annotations
 
 import json
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from github_simulator import Clock, Fault, JobPlan, ListingRules, Simulator, World, final_records
 from support.tap_github import run_tap
+from tap_github_actions.tap import TapGitHubActions
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from github_simulator import Run, Workflow
+    from support.tap_github import Output
 
 DAY, HOUR, MINUTE = 86_400, 3_600, 60
 NOON = 1_780_000_000
@@ -15,42 +23,42 @@ EVER = "2026-01-01T00:00:00Z"
 
 
 @pytest.fixture
-def world():
+def world() -> World:
     return World(clock=Clock(NOON))
 
 
 @pytest.fixture
-def workflow(world):
+def workflow(world: World) -> Workflow:
     return world.add_workflow(world.add_repository("octo-org/app"), "CI")
 
 
 @pytest.fixture
-def github(world):
+def github(world: World) -> Iterator[Simulator]:
     with Simulator(world) as simulator:
         yield simulator
 
 
-def fill(world, workflow, count, *, since=20 * DAY, until=HOUR):
+def fill(
+    world: World, workflow: Workflow, count: int, *, since: int = 20 * DAY, until: int = HOUR
+) -> list[Run]:
     step = (since - until) // count
     return [
         world.add_run(workflow, created=NOON - since + number * step) for number in range(count)
     ]
 
 
-def truth(world, **options):
+def truth(world: World, **options: Any) -> Any:
     return final_records(world, **options)
 
 
-def assert_complete(output, world):
+def assert_complete(output: Output, world: World) -> None:
     expected = truth(world)
     for stream, records in expected.items():
         assert output.records[stream] == records, stream
 
 
-def streams(*selected):
+def streams(*selected: str) -> dict[str, Any]:
     """Return a catalog in which only these streams are selected."""
-    from tap_github_actions.tap import TapGitHubActions
-
     catalog = TapGitHubActions(config={}, validate_config=False).catalog_dict
     for stream in catalog["streams"]:
         for entry in stream["metadata"]:
@@ -59,7 +67,9 @@ def streams(*selected):
     return catalog
 
 
-def test_a_first_sync_emits_everything_exactly_once(world, workflow, github):
+def test_a_first_sync_emits_everything_exactly_once(
+    world: World, workflow: Workflow, github: Simulator
+) -> None:
     for run in fill(world, workflow, 250)[::10]:
         world.rerun(run, at=run.attempts[-1].ended + HOUR, only_failed=True)
     world.clock.advance(HOUR)
@@ -68,7 +78,9 @@ def test_a_first_sync_emits_everything_exactly_once(world, workflow, github):
     assert len(output.emitted) == sum(len(each) for each in output.records.values())
 
 
-def test_the_calls_of_a_first_sync_are_those_that_are_needed(world, workflow, github):
+def test_the_calls_of_a_first_sync_are_those_that_are_needed(
+    world: World, workflow: Workflow, github: Simulator
+) -> None:
     for run in fill(world, workflow, 1_000)[::20]:
         world.rerun(run, at=run.attempts[-1].ended + 60)
     github.callers.add_token("t0ken", limit=10_000)
@@ -77,7 +89,9 @@ def test_the_calls_of_a_first_sync_are_those_that_are_needed(world, workflow, gi
     assert len(github.log.entries) <= needed * 1.05
 
 
-def test_a_sync_with_nothing_new_takes_three_calls_at_most(world, workflow, github):
+def test_a_sync_with_nothing_new_takes_three_calls_at_most(
+    world: World, workflow: Workflow, github: Simulator
+) -> None:
     fill(world, workflow, 150, until=MINUTE)
     output = run_tap(github)
     for _ in range(3):
@@ -88,7 +102,9 @@ def test_a_sync_with_nothing_new_takes_three_calls_at_most(world, workflow, gith
         assert len(github.log.entries) <= 3
 
 
-def test_a_busy_repository_with_nothing_new_takes_three_calls_at_most(world, workflow, github):
+def test_a_busy_repository_with_nothing_new_takes_three_calls_at_most(
+    world: World, workflow: Workflow, github: Simulator
+) -> None:
     fill(world, workflow, 700, since=2 * HOUR, until=20 * MINUTE)
     output = run_tap(github)
     world.clock.advance(15 * MINUTE)
@@ -99,7 +115,9 @@ def test_a_busy_repository_with_nothing_new_takes_three_calls_at_most(world, wor
     assert len(github.log.entries) <= 3
 
 
-def test_a_rerun_of_a_run_created_long_before_the_bookmark_is_found(world, workflow, github):
+def test_a_rerun_of_a_run_created_long_before_the_bookmark_is_found(
+    world: World, workflow: Workflow, github: Simulator
+) -> None:
     old = fill(world, workflow, 400)[3]
     output = run_tap(github)
     world.rerun(old, at=NOON + HOUR)
@@ -109,7 +127,9 @@ def test_a_rerun_of_a_run_created_long_before_the_bookmark_is_found(world, workf
     assert output.records["workflow_runs"].items() <= truth(world)["workflow_runs"].items()
 
 
-def test_every_attempt_between_two_syncs_is_fetched(world, workflow, github):
+def test_every_attempt_between_two_syncs_is_fetched(
+    world: World, workflow: Workflow, github: Simulator
+) -> None:
     run = world.add_run(workflow, created=NOON - HOUR)
     output = run_tap(github)
     for number in range(3):
@@ -119,7 +139,9 @@ def test_every_attempt_between_two_syncs_is_fetched(world, workflow, github):
     assert list(output.records["workflow_runs"]) == [(run.id, 2), (run.id, 3), (run.id, 4)]
 
 
-def test_an_attempt_already_emitted_is_not_asked_for_again(world, workflow, github):
+def test_an_attempt_already_emitted_is_not_asked_for_again(
+    world: World, workflow: Workflow, github: Simulator
+) -> None:
     run = world.add_run(workflow, created=NOON - 5 * HOUR)
     world.rerun(run, at=NOON - 4 * HOUR)
     output = run_tap(github)
@@ -131,7 +153,9 @@ def test_an_attempt_already_emitted_is_not_asked_for_again(world, workflow, gith
     assert github.log.count(r"/attempts/1") == 0
 
 
-def test_an_unfinished_run_is_remembered_until_it_ends(world, workflow, github):
+def test_an_unfinished_run_is_remembered_until_it_ends(
+    world: World, workflow: Workflow, github: Simulator
+) -> None:
     slow = world.add_run(workflow, created=NOON - HOUR, jobs=[JobPlan("a", seconds=9 * DAY)])
     output = run_tap(github)
     assert "workflow_runs" not in output.records
@@ -147,7 +171,9 @@ def test_an_unfinished_run_is_remembered_until_it_ends(world, workflow, github):
     assert "open" not in output.bookmark
 
 
-def test_an_unfinished_run_that_is_deleted_is_dropped_with_a_line(world, workflow, github, caplog):
+def test_an_unfinished_run_that_is_deleted_is_dropped_with_a_line(
+    world: World, workflow: Workflow, github: Simulator, caplog: pytest.LogCaptureFixture
+) -> None:
     run = world.add_run(workflow, created=NOON - HOUR, jobs=[JobPlan("a", seconds=DAY)])
     output = run_tap(github)
     world.delete_run(run)
@@ -158,7 +184,9 @@ def test_an_unfinished_run_that_is_deleted_is_dropped_with_a_line(world, workflo
     assert f"run {run.id} was deleted before it ended" in caplog.text
 
 
-def test_a_run_that_never_ends_is_dropped_after_36_days(world, workflow, github, caplog):
+def test_a_run_that_never_ends_is_dropped_after_36_days(
+    world: World, workflow: Workflow, github: Simulator, caplog: pytest.LogCaptureFixture
+) -> None:
     run = world.add_run(workflow, created=NOON - HOUR, jobs=[JobPlan("a", seconds=99 * DAY)])
     output = run_tap(github)
     world.clock.advance(35 * DAY)
@@ -171,7 +199,9 @@ def test_a_run_that_never_ends_is_dropped_after_36_days(world, workflow, github,
     assert "not waited for any longer" in caplog.text
 
 
-def test_a_completed_run_with_an_unfinished_job_waits(world, workflow, github):
+def test_a_completed_run_with_an_unfinished_job_waits(
+    world: World, workflow: Workflow, github: Simulator
+) -> None:
     jobs = [JobPlan("a", report_lag=HOUR)]
     run = world.add_run(workflow, created=NOON - 10 * MINUTE, jobs=jobs)
     output = run_tap(github)
@@ -182,7 +212,9 @@ def test_a_completed_run_with_an_unfinished_job_waits(world, workflow, github):
     assert output.records["workflow_jobs"] == truth(world)["workflow_jobs"]
 
 
-def test_what_was_emitted_does_not_change_when_github_touches_it(world, workflow, github):
+def test_what_was_emitted_does_not_change_when_github_touches_it(
+    world: World, workflow: Workflow, github: Simulator
+) -> None:
     invalid = world.add_run(workflow, created=NOON - 2 * DAY, invalid_file=True)
     normal = world.add_run(workflow, created=NOON - DAY)
     output = run_tap(github)
@@ -195,7 +227,9 @@ def test_what_was_emitted_does_not_change_when_github_touches_it(world, workflow
         assert not output.emitted
 
 
-def test_two_syncs_in_a_row_emit_nothing_twice(world, workflow, github):
+def test_two_syncs_in_a_row_emit_nothing_twice(
+    world: World, workflow: Workflow, github: Simulator
+) -> None:
     fill(world, workflow, 60, since=HOUR, until=2 * MINUTE)
     output = run_tap(github)
     world.clock.advance(60)
@@ -203,7 +237,9 @@ def test_two_syncs_in_a_row_emit_nothing_twice(world, workflow, github):
     assert not again.emitted
 
 
-def test_more_than_forty_thousand_runs_are_sought_by_creation(world, workflow):
+def test_more_than_forty_thousand_runs_are_sought_by_creation(
+    world: World, workflow: Workflow
+) -> None:
     fill(world, workflow, 2_600)
     rules = ListingRules(unfiltered_cap=1_000)
     with Simulator(world, rules=rules) as github:
@@ -211,7 +247,9 @@ def test_more_than_forty_thousand_runs_are_sought_by_creation(world, workflow):
     assert set(output.records["workflow_runs"]) == set(truth(world)["workflow_runs"])
 
 
-def test_an_index_that_answers_nothing_once_does_not_end_the_search(world, workflow):
+def test_an_index_that_answers_nothing_once_does_not_end_the_search(
+    world: World, workflow: Workflow
+) -> None:
     fill(world, workflow, 1_500)
     with Simulator(world, rules=ListingRules(unfiltered_cap=500)) as github:
         github.faults.add(Fault.empty_listing())
@@ -219,7 +257,7 @@ def test_an_index_that_answers_nothing_once_does_not_end_the_search(world, workf
     assert len(output.records["workflow_runs"]) == 1_500
 
 
-def test_hundreds_of_runs_within_one_second_are_all_found(world, workflow):
+def test_hundreds_of_runs_within_one_second_are_all_found(world: World, workflow: Workflow) -> None:
     for second in range(3):
         for _ in range(230):
             world.add_run(workflow, created=NOON - 3 * DAY + second)
@@ -229,7 +267,9 @@ def test_hundreds_of_runs_within_one_second_are_all_found(world, workflow):
     assert len(output.records["workflow_runs"]) == 740
 
 
-def test_a_run_deleted_while_pages_are_read_hides_no_other(world, workflow, github):
+def test_a_run_deleted_while_pages_are_read_hides_no_other(
+    world: World, workflow: Workflow, github: Simulator
+) -> None:
     runs = fill(world, workflow, 450)
     doomed = iter(runs[-20:])
     github.faults.add(
@@ -243,7 +283,9 @@ def test_a_run_deleted_while_pages_are_read_hides_no_other(world, workflow, gith
     assert set(truth(world)["workflow_runs"]) <= set(output.records["workflow_runs"])
 
 
-def test_a_gap_in_the_run_numbers_is_asked_for_once(world, workflow, github):
+def test_a_gap_in_the_run_numbers_is_asked_for_once(
+    world: World, workflow: Workflow, github: Simulator
+) -> None:
     runs = fill(world, workflow, 30)
     world.delete_run(runs[10])
     output = run_tap(github)
@@ -255,7 +297,9 @@ def test_a_gap_in_the_run_numbers_is_asked_for_once(world, workflow, github):
     assert github.log.count(r"/workflows/\d+/runs") == 0
 
 
-def test_a_start_moved_back_fetches_only_the_gap(world, workflow, github):
+def test_a_start_moved_back_fetches_only_the_gap(
+    world: World, workflow: Workflow, github: Simulator
+) -> None:
     fill(world, workflow, 300, since=60 * DAY)
     first = run_tap(github)
     github.log.clear()
@@ -266,7 +310,9 @@ def test_a_start_moved_back_fetches_only_the_gap(world, workflow, github):
 
 
 @pytest.mark.parametrize("share", [0.1, 0.35, 0.6, 0.9])
-def test_a_killed_backfill_goes_on_where_it_was(world, workflow, github, share):
+def test_a_killed_backfill_goes_on_where_it_was(
+    world: World, workflow: Workflow, github: Simulator, share: float
+) -> None:
     fill(world, workflow, 1_200)
     whole = run_tap(github)
     cut = whole.lines[: int(len(whole.lines) * share)]
@@ -280,15 +326,17 @@ def test_a_killed_backfill_goes_on_where_it_was(world, workflow, github, share):
     assert lost <= 500
 
 
-def stored_runs(lines):
+def stored_runs(lines: list[dict[str, Any]]) -> list[dict[str, Any]]:
     return [line["record"] for line in lines if line["stream"] == "workflow_runs"]
 
 
-def key_runs(lines):
+def key_runs(lines: list[dict[str, Any]]) -> dict[tuple[int, int], dict[str, Any]]:
     return {(each["github_run_id"], each["run_attempt"]): each for each in stored_runs(lines)}
 
 
-def test_a_state_covers_only_records_before_it(world, workflow, github):
+def test_a_state_covers_only_records_before_it(
+    world: World, workflow: Workflow, github: Simulator
+) -> None:
     fill(world, workflow, 600)
     output = run_tap(github)
     seen = 0
@@ -306,7 +354,9 @@ def test_a_state_covers_only_records_before_it(world, workflow, github):
             assert seen >= len(covered)
 
 
-def test_deselected_streams_cost_nothing(world, workflow, github):
+def test_deselected_streams_cost_nothing(
+    world: World, workflow: Workflow, github: Simulator
+) -> None:
     fill(world, workflow, 120)
     output = run_tap(github, catalog=streams("workflow_runs"))
     assert set(output.records) == {"workflow_runs"}
@@ -318,7 +368,9 @@ def test_deselected_streams_cost_nothing(world, workflow, github):
     assert github.log.count("/runs") == 0
 
 
-def test_deselected_properties_are_left_out(world, workflow, github):
+def test_deselected_properties_are_left_out(
+    world: World, workflow: Workflow, github: Simulator
+) -> None:
     fill(world, workflow, 2)
     catalog = streams("workflow_runs")
     for stream in catalog["streams"]:
@@ -331,14 +383,14 @@ def test_deselected_properties_are_left_out(world, workflow, github):
     assert all("display_title" not in record for _, record in output.emitted)
 
 
-def test_each_stream_is_announced_once(world, workflow, github):
+def test_each_stream_is_announced_once(world: World, workflow: Workflow, github: Simulator) -> None:
     fill(world, workflow, 3)
     output = run_tap(github)
     names = [line["stream"] for line in output.lines if line["type"] == "SCHEMA"]
     assert len(names) == len(set(names)) == 5
 
 
-def test_stream_maps_are_honoured(world, workflow, github):
+def test_stream_maps_are_honoured(world: World, workflow: Workflow, github: Simulator) -> None:
     fill(world, workflow, 3)
     output = run_tap(
         github,
@@ -348,7 +400,9 @@ def test_stream_maps_are_honoured(world, workflow, github):
     assert {each["actor"] for each in output.records["workflow_runs"].values()} == {"nobody"}
 
 
-def test_a_renamed_repository_keeps_its_bookmark(world, workflow, github):
+def test_a_renamed_repository_keeps_its_bookmark(
+    world: World, workflow: Workflow, github: Simulator
+) -> None:
     fill(world, workflow, 20)
     output = run_tap(github)
     world.rename(workflow.repository, "octo-org/renamed")
@@ -360,7 +414,9 @@ def test_a_renamed_repository_keeps_its_bookmark(world, workflow, github):
         assert record["repository"] == "octo-org/renamed"
 
 
-def test_a_new_repository_under_an_old_name_starts_anew(world, workflow, github):
+def test_a_new_repository_under_an_old_name_starts_anew(
+    world: World, workflow: Workflow, github: Simulator
+) -> None:
     fill(world, workflow, 5)
     output = run_tap(github)
     world.rename(workflow.repository, "octo-org/renamed")
@@ -371,11 +427,11 @@ def test_a_new_repository_under_an_old_name_starts_anew(world, workflow, github)
     assert [each["workflow_id"] for each in again.records["workflow_runs"].values()] == [other.id]
 
 
-def test_globs_and_organizations_find_their_repositories(world, github):
+def test_globs_and_organizations_find_their_repositories(world: World, github: Simulator) -> None:
     for name in ("octo-org/api", "octo-org/app", "octo-org/web", "else/where"):
         world.add_run(world.add_workflow(world.add_repository(name), "CI"), created=NOON - DAY)
 
-    def read(**config):
+    def read(**config: Any) -> list[str]:
         output = run_tap(github, **config)
         return sorted(each["repository"] for each in output.records["workflow_runs"].values())
 
@@ -388,7 +444,9 @@ def test_globs_and_organizations_find_their_repositories(world, github):
     ]
 
 
-def test_one_unreadable_repository_does_not_stop_the_others(world, workflow, github):
+def test_one_unreadable_repository_does_not_stop_the_others(
+    world: World, workflow: Workflow, github: Simulator
+) -> None:
     fill(world, workflow, 5)
     world.add_repository("octo-org/secret", blocked=404)
     world.add_repository("octo-org/blocked", blocked=451)
@@ -398,7 +456,7 @@ def test_one_unreadable_repository_does_not_stop_the_others(world, workflow, git
     assert "octo-org/secret" in str(output.error)
 
 
-def test_the_state_of_many_repositories_is_kept_apart(world, github):
+def test_the_state_of_many_repositories_is_kept_apart(world: World, github: Simulator) -> None:
     for number in range(6):
         workflow = world.add_workflow(world.add_repository(f"octo-org/r{number}"), "CI")
         world.add_run(workflow, created=NOON - DAY)
