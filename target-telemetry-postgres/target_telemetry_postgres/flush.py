@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from operator import itemgetter
 from typing import TYPE_CHECKING, Any, Final
 
 import psycopg
@@ -16,11 +17,12 @@ from target_telemetry_postgres.rejection import Rejection
 from target_telemetry_postgres.rows import UNSET, Row
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from psycopg import sql
 
     from target_telemetry_postgres.batches import Batch, Destination, Part
+    from target_telemetry_postgres.upsert import Shape
 
 Connection = psycopg.Connection[tuple[Any, ...]]
 
@@ -102,7 +104,7 @@ def _put(connection: Connection, part: Part, rows: Sequence[Row], counts: Stream
     """Store rows that are all good, or raise what the server says of the first bad one."""
     destination = part.destination
     if destination.mode == "append":
-        _copy(connection, upsert.copy_to_target(destination.shape), rows)
+        _copy(connection, upsert.copy_to_target(destination.shape), rows, _cells(destination.shape))
         counts.inserted += len(rows)
         return
     try:
@@ -126,12 +128,11 @@ def _merge(connection: Connection, part: Part, rows: Sequence[Row]) -> tuple[int
     destination, shape = part.destination, part.destination.shape
     connection.execute(upsert.create_stage(shape))
     absent = part.absent
-    _copy(
-        connection,
-        upsert.copy_to_stage(shape, list(shape.columns), absent=absent),
-        rows,
-        absent=absent,
-    )
+    if absent and (alike := _unmentioned(shape, rows)):
+        shape, absent = replace(shape, unmentioned=alike), False
+    mentioned = [name for name in shape.columns if name not in shape.unmentioned]
+    cells = _with_absent if absent else _cells(shape)
+    _copy(connection, upsert.copy_to_stage(shape, mentioned, absent=absent), rows, cells)
     if destination.mode == "insert-new":
         return _pair(connection, upsert.insert_new(shape))
     if absent:
@@ -153,23 +154,49 @@ def _delete(connection: Connection, part: Part) -> int:
     at = [list(shape.columns).index(name) for name in shape.key]
     connection.execute(upsert.create_stage(shape))
     keys = [[*(row[index] for index in at), row[-1]] for row in part.deleted]
-    _copy(connection, upsert.copy_to_stage(shape, shape.key), keys)
+    _copy(connection, upsert.copy_to_stage(shape, shape.key), keys, itemgetter(slice(-1)))
     (deleted,) = _one(connection, upsert.delete_staged(shape, null_keys=part.null_keys))
     connection.execute(upsert.empty_stage(shape))
     return int(deleted)
 
 
+def _unmentioned(shape: Shape, rows: Sequence[Row]) -> frozenset[str]:
+    """The columns that no row mentions, if these are all that any row leaves out.
+
+    A tap names the same properties in all its records, so this is the usual case; then the known
+    rows need not be read to keep what they have there.
+    """
+    missing = [number for number, value in enumerate(rows[0]) if value is UNSET]
+    if not missing:
+        return frozenset()
+    columns = list(shape.columns)
+    names = frozenset(columns[number] for number in missing)
+    if names & shape.not_null:
+        return frozenset()
+    pick = itemgetter(*missing)
+    expected, amount = pick(rows[0]), len(missing)
+    alike = all(pick(row) == expected and row.count(UNSET) == amount for row in rows)
+    return names if alike else frozenset()
+
+
+def _cells(shape: Shape) -> Callable[[Row], Sequence[Any]]:
+    """What a row sends: all but its line number, and what no row mentions."""
+    if not shape.unmentioned:
+        return itemgetter(slice(-1))
+    at = [number for number, name in enumerate(shape.columns) if name not in shape.unmentioned]
+    return itemgetter(*at) if len(at) > 1 else itemgetter(slice(at[0], at[0] + 1))
+
+
 def _copy(
-    connection: Connection, statement: sql.Composed, rows: Sequence[Row], *, absent: bool = False
+    connection: Connection,
+    statement: sql.Composed,
+    rows: Sequence[Row],
+    cells: Callable[[Row], Sequence[Any]],
 ) -> None:
     with connection.cursor() as cursor, cursor.copy(statement) as copy:
         write_row = copy.write_row
-        if absent:
-            for row in rows:
-                write_row(_with_absent(row))
-        else:
-            for row in rows:
-                write_row(row[:-1])
+        for row in rows:
+            write_row(cells(row))
 
 
 def _with_absent(row: Row) -> Row:

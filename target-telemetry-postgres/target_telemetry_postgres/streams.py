@@ -139,7 +139,13 @@ class Sink:
         types = {name: into.columns[name].pg_type for name in wanted.columns}
         self.destination = Destination(
             stream=definition.stream,
-            shape=Shape(into.identifier, types, wanted.key, INCIDENTAL & types.keys()),
+            shape=Shape(
+                into.identifier,
+                types,
+                wanted.key,
+                INCIDENTAL & types.keys(),
+                frozenset(name for name in types if into.columns[name].not_null),
+            ),
             mode=mode_of(options, definition, into, wanted.key),
             originals=originals,
             partitioned=into.kind != "r",

@@ -24,12 +24,24 @@ _COMPARED_AS_TEXT: Final = frozenset({"json", "xml", "point", "polygon", "box", 
 
 @dataclass(frozen=True, slots=True)
 class Shape:
-    """The parts of a table that a stream writes."""
+    """The parts of a table that a stream writes.
+
+    Attributes:
+        target: The table.
+        columns: Its columns and their types, in the order of a row.
+        key: The columns that identify a row.
+        incidental: Columns whose change alone is no change.
+        not_null: Columns that need a value.
+        unmentioned: Columns that no row of a flush mentions: null in a new row, as they are in a
+            known one.
+    """
 
     target: sql.Identifier
     columns: Mapping[str, str]
     key: tuple[str, ...] = ()
     incidental: frozenset[str] = frozenset()
+    not_null: frozenset[str] = frozenset()
+    unmentioned: frozenset[str] = frozenset()
 
     @property
     def stage_name(self) -> str:
@@ -54,8 +66,10 @@ class Shape:
 
     @property
     def values(self) -> list[str]:
-        """The columns that are not part of the key."""
-        return [name for name in self.columns if name not in self.key]
+        """The columns that are given a value beside the key."""
+        return [
+            name for name in self.columns if name not in self.key and name not in self.unmentioned
+        ]
 
     @property
     def compared(self) -> list[str]:

@@ -152,6 +152,31 @@ def test_an_absent_property_leaves_what_the_table_has(loader: Loader) -> None:
     ]
 
 
+def test_a_property_that_no_record_of_a_batch_mentions_leaves_what_the_table_has(
+    loader: Loader,
+) -> None:
+    stream = schema("s", {"id": INTEGER, "a": TEXT, "b": TEXT, "c": TEXT}, ["id"])
+    loader.load(stream, records("s", [{"id": n, "a": f"a{n}", "b": "b"} for n in (1, 2)]))
+    later = records("s", [{"id": n, "b": "new"} for n in (1, 2, 3)])
+    loader.load(stream, later)
+    assert loader.table("s") == [
+        {"id": 1, "a": "a1", "b": "new", "c": None},
+        {"id": 2, "a": "a2", "b": "new", "c": None},
+        {"id": 3, "a": None, "b": "new", "c": None},
+    ]
+    assert counts(loader, "s") == (3, 1, 2, 0, 0)
+    loader.load(stream, later)
+    assert counts(loader, "s") == (3, 0, 0, 3, 0)
+
+
+def test_a_column_that_needs_a_value_keeps_it_when_no_record_mentions_it(loader: Loader) -> None:
+    stream = schema("s", {"id": INTEGER, "a": {"type": "string"}, "b": TEXT}, ["id"])
+    loader.load(stream, records("s", [{"id": 1, "a": "a1", "b": "b1"}]))
+    loader.execute("ALTER TABLE s ALTER COLUMN a SET NOT NULL")
+    loader.load(stream, records("s", [{"id": 1, "b": "new"}]))
+    assert loader.table("s") == [{"id": 1, "a": "a1", "b": "new"}]
+
+
 def test_records_of_one_key_add_up_column_by_column_within_a_batch(loader: Loader) -> None:
     loader.load(
         schema("s", {"id": INTEGER, "a": TEXT, "b": TEXT}, ["id"]),
