@@ -36,34 +36,42 @@ def chain_of(path: str) -> tuple[str, str]:
 
 @dataclass(slots=True)
 class Ends:
-    """The files that a log may continue, as far as this run knows them."""
+    """The files that a log may go on from, as far as this run knows them."""
 
-    _by_chain: dict[tuple[str, str], list[tuple[Job, Bookmark]]] = field(default_factory=dict)
+    _files: dict[str, tuple[Job, Bookmark]] = field(default_factory=dict)
+    _by_chain: dict[tuple[str, str], list[str]] = field(default_factory=dict)
 
-    def note(self, job: Job, bookmark: Bookmark) -> None:
+    def note(self, file_id: str, job: Job, bookmark: Bookmark) -> None:
         """Remember a file that is there and was read, at least in part."""
-        files = self._by_chain.setdefault(chain_of(job.path), [])
-        if all(known is not job for known, _ in files):
-            files.append((job, bookmark))
+        if file_id not in self._files:
+            self._by_chain.setdefault(chain_of(job.path), []).append(file_id)
+        self._files[file_id] = (job, bookmark)
 
-    def before(self, job: Job, first: str) -> tuple[Job, Bookmark] | None:
-        """Return the file that `job`, whose first row is at `first`, goes on from."""
-        earliest = datetime.fromisoformat(first) + OVERLAP
-        found = [
-            (bookmark.last, other.path, other, bookmark)
-            for other, bookmark in self._by_chain.get(chain_of(job.path), ())
-            if other is not job
-            and not bookmark.is_snapshot
-            and bookmark.last is not None
-            and bookmark.first is not None
-            and datetime.fromisoformat(bookmark.last) <= earliest
-            and (bookmark.first, other.path) < (first, job.path)
-            and not _share_content(other, job)
-        ]
-        if not found:
-            return None
-        _, _, other, bookmark = max(found, key=lambda entry: entry[:2])
-        return other, bookmark
+    def get(self, file_id: str | None) -> tuple[Job, Bookmark] | None:
+        """Return a file by its id, if it is still there."""
+        return self._files.get(file_id) if file_id else None
+
+    def before(self, job: Job, first: str) -> str | None:
+        """Return the id of the file that a new one, whose first row is at `first`, goes on from.
+
+        It is the last of its log that ended by then; files that follow one another are told by
+        what their bookmarks say, files that were read in this run by the order of reading.
+        """
+        latest = datetime.fromisoformat(first) + OVERLAP
+        ended = []
+        for order, file_id in enumerate(self._by_chain.get(chain_of(job.path), ())):
+            other, bookmark = self._files[file_id]
+            if (
+                other is not job
+                and not bookmark.is_snapshot
+                and bookmark.last is not None
+                and datetime.fromisoformat(bookmark.last) <= latest
+                and not _share_content(other, job)
+            ):
+                ended.append((bookmark.last, order, file_id))
+        followed = {self._files[file_id][1].follows for _, _, file_id in ended}
+        open_ends = [entry for entry in ended if entry[2] not in followed]
+        return max(open_ends)[2] if open_ends else None
 
 
 def _share_content(one: Job, other: Job) -> bool:

@@ -20,6 +20,7 @@ from tap_llm_csv.errors import FileError
 
 HEAD_BYTES = 4096
 TAIL_BYTES = 256
+_GZIP = b"\x1f\x8b"
 
 
 def digest_of(data: bytes) -> str:
@@ -66,7 +67,10 @@ class Bookmark:
         head: How many of the first bytes were hashed, and their hash.
         tail: The hash of the last bytes before `offset`.
         stored: Of a file that is read as a whole: its size, time and hash on the disk.
+        packed: Of a compressed file that was read: its size, and a hash of its last bytes, which
+            hold the checksum and length of what is in it.
         rejects: Offset, length, line and rows of the ranges that were rejected.
+        follows: The id of the file that this one goes on from, where a log was rotated.
         missing: The day on which the file was first not there any more.
         generation: How often the file was begun anew.
     """
@@ -83,7 +87,9 @@ class Bookmark:
     first: str | None = None
     last: str | None = None
     stored: tuple[int, int, str] | None = None
+    packed: tuple[int, str] | None = None
     rejects: list[tuple[int, int, int, int]] = field(default_factory=list)
+    follows: str | None = None
     missing: str | None = None
     generation: int = 1
 
@@ -91,12 +97,6 @@ class Bookmark:
     def is_snapshot(self) -> bool:
         """Whether the file is read as a whole or not at all."""
         return self.stored is not None
-
-
-def is_gzip(path: str) -> bool:
-    """Tell by its first bytes whether a file is compressed."""
-    with open(path, "rb") as file:
-        return file.read(2) == b"\x1f\x8b"
 
 
 def open_data(path: str, *, compressed: bool) -> IO[bytes]:
@@ -143,6 +143,16 @@ def is_same(file: IO[bytes], size: int | None, bookmark: Bookmark) -> bool:
     if digest_of(file.read(length)) != head:
         return False
     return anchors(file, bookmark.offset)[1] == bookmark.tail
+
+
+def packed_as(path: str) -> tuple[int, str] | None:
+    """Return what tells a compressed file from others; None for one that is not compressed."""
+    with open(path, "rb") as file:
+        if file.read(2) != _GZIP:
+            return None
+        size = file.seek(0, os.SEEK_END)
+        file.seek(max(0, size - TAIL_BYTES))
+        return size, digest_of(file.read())
 
 
 def hash_file(path: str) -> str:

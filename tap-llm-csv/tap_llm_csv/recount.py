@@ -6,6 +6,7 @@ once more, without sending them. A log that was rotated goes on from the end of 
 
 from __future__ import annotations
 
+import zlib
 from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -54,8 +55,9 @@ class Recounter:
         window = bookmark.window
         previous: dict[bytes, int] = {}
         if window.block == 0 and job.first is not None and depth < MAX_DEPTH:
-            before = self._ends.before(job, job.first)
-            if before is not None:
+            if not bookmark.counts.read:
+                bookmark.follows = self._ends.before(job, job.first)
+            if (before := self._ends.get(bookmark.follows)) is not None:
                 previous = self.ordinals(*before, depth + 1)[0].counts()
         counter = Ordinals(previous, block=window.block, recalled=window.seen)
         if bookmark.offset <= window.offset:
@@ -69,11 +71,7 @@ class Recounter:
         return counter, self._read_silently(job, past, bookmark.offset, counter).next_window
 
     def last_time(self, job: Job) -> str:
-        """Return the latest time in an export, which tells how recent it is.
-
-        Raises:
-            FileError: It cannot be read.
-        """
+        """Return the latest time in a file; nothing where it cannot be read to its end."""
         header = job.header
         if header is None:
             return ""
@@ -82,7 +80,12 @@ class Recounter:
             window=Window(header.span[1], header.lines, 0, header.span),
         )  # fmt: skip
         limit = None if job.compressed else job.size
-        return self._read_silently(job, past, limit, Ordinals()).bookmark.last or ""
+        try:
+            self._read_silently(job, past, limit, Ordinals())
+        except (FileError, OSError, EOFError, zlib.error):
+            # Reading it in earnest says what is wrong.
+            return ""
+        return past.last or ""
 
     def _read_silently(
         self, job: Job, past: Bookmark, limit: int | None, counter: Ordinals

@@ -39,10 +39,14 @@ def to_json(bookmark: Bookmark) -> dict[str, Any]:
             state["window"] += window.header
         if window.seen:
             state["seen"] = dict(window.seen)
+    if bookmark.packed is not None:
+        state["packed"] = list(bookmark.packed)
     if bookmark.rejects:
         state["rejects"] = [
             entry[: 3 if entry[3] == 1 else 4] for entry in map(list, bookmark.rejects)
         ]
+    if bookmark.follows:
+        state["follows"] = bookmark.follows
     if bookmark.missing:
         state["missing"] = bookmark.missing
     if bookmark.generation != 1:
@@ -84,7 +88,11 @@ def from_json(state: Mapping[str, Any]) -> Bookmark | None:
             first=first,
             last=last,
             stored=(int(stored[0]), int(stored[1]), str(stored[2])) if stored else None,
+            packed=(int(state["packed"][0]), str(state["packed"][1]))
+            if "packed" in state
+            else None,
             rejects=[_range(*entry) for entry in state.get("rejects", ())],
+            follows=state.get("follows"),
             missing=state.get("missing"),
             generation=int(state.get("generation", 1)),
         )

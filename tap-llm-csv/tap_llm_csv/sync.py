@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import time
 import zlib
+from collections import Counter
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timezone
 from functools import partial
@@ -109,8 +110,8 @@ class Sync:
         self._in_use = {job.file_id for job in work.jobs if job.file_id}
         jobs = [job for job in work.jobs if self._is_to_read(job)]
         for job in work.jobs:
-            if job.bookmark is not None:
-                self._ends.note(job, job.bookmark)
+            if job.bookmark is not None and job.file_id is not None:
+                self._ends.note(job.file_id, job, job.bookmark)
         jobs += self._older_exports(work, jobs)
         for job in sorted(jobs, key=lambda job: (job.order, job.path)):
             try:
@@ -158,13 +159,17 @@ class Sync:
         for job in (*jobs, *again):
             job.order = job.first or ""
             if job.plan is not None and job.plan.key == "grain":
-                try:
-                    job.order = self._recounter.last_time(job)
-                except (FileError, OSError, EOFError, zlib.error):
-                    # Reading it in earnest says what is wrong.
-                    job.order = ""
+                job.order = self._recounter.last_time(job)
         self.summary.unchanged -= len(again)
+        self._part_ties(jobs)
         return again
+
+    def _part_ties(self, jobs: list[Job]) -> None:
+        """Put files that begin at the same instant into order by where they end."""
+        begins = Counter(job.order for job in jobs)
+        for job in jobs:
+            if begins[job.order] > 1 and job.order and job.stored is None:
+                job.order += self._recounter.last_time(job)
 
     def _begin(self, job: Job) -> Bookmark:
         """Return the bookmark to go on from: the file's own, or a new one at its first row."""
@@ -222,12 +227,12 @@ class Sync:
             raise unreadable(job.path, error) from error
         finally:
             self._count(before, bookmark.counts)
-        bookmark.stored = job.stored
+        bookmark.stored, bookmark.packed = job.stored, job.packed
         if not bookmark.counts.read:
             # Without a row it could be any file with this header.
             return
         self._save(job, file_id, bookmark)
-        self._ends.note(job, bookmark)
+        self._ends.note(file_id, job, bookmark)
         self.summary.files += 1
         self._ledger(job, file_id, bookmark, message=reader.held and f"{reader.held} waits")
 

@@ -21,9 +21,9 @@ from tap_llm_csv import sources
 from tap_llm_csv.errors import FileError, SourceError
 from tap_llm_csv.files import (
     Bookmark,
-    is_gzip,
     is_same,
     open_data,
+    packed_as,
     stored_as,
     unreadable,
 )
@@ -60,7 +60,7 @@ class Job:
 
     path: str
     spec: SourceSpec
-    compressed: bool
+    packed: tuple[int, str] | None
     size: int
     modified: float
     header: Header | None = None
@@ -77,6 +77,11 @@ class Job:
     order: str = ""
 
     @property
+    def compressed(self) -> bool:
+        """Whether the file is stored compressed, and so complete."""
+        return self.packed is not None
+
+    @property
     def is_unchanged(self) -> bool:
         """Nothing was added since the bookmark was made."""
         bookmark = self.bookmark
@@ -84,7 +89,9 @@ class Job:
             return False
         if bookmark.stored is not None:
             return bookmark.stored == self.stored
-        return self.compressed or bookmark.offset == self.size
+        if self.compressed:
+            return bookmark.packed == self.packed
+        return bookmark.offset == self.size
 
     def is_final(self, settings: Settings, now: float) -> bool:
         """Nobody writes to the file any more."""
@@ -149,9 +156,9 @@ def _find(specs: Iterable[SourceSpec], bookmarks: Mapping[str, Bookmark]) -> dic
 def _look(path: str, spec: SourceSpec, *, is_rotated: bool = False) -> Job:
     try:
         status = os.stat(path)
-        job = Job(path, spec, is_gzip(path), status.st_size, status.st_mtime)
+        job = Job(path, spec, packed_as(path), status.st_size, status.st_mtime)
     except OSError as error:
-        job = Job(path, spec, compressed=False, size=0, modified=time.time())
+        job = Job(path, spec, packed=None, size=0, modified=time.time())
         job.error = unreadable(path, error)
     job.is_rotated = is_rotated
     return job
@@ -166,6 +173,8 @@ def _matches(job: Job, bookmark: Bookmark) -> bool:
         if bookmark.path == job.path or bookmark.stored[0] == job.size:
             job.stored = stored_as(job.path, bookmark.stored if bookmark.path == job.path else None)
         return job.stored == bookmark.stored or bookmark.path == job.path
+    if bookmark.packed is not None and bookmark.packed == job.packed:
+        return True
     try:
         with _open(job) as file:
             return is_same(file, None if job.compressed else job.size, bookmark)
