@@ -99,7 +99,7 @@ def snapshot(attempt: dict[str, Any], report: Report, measured_at: str | None) -
     text = "".join(f"{len(str(part))}:{part}" for part in parts)
     digest = hashlib.blake2b(text.encode(), digest_size=16, person=b"tap-gh-coverage").digest()
     return {
-        "snapshot_id": str(uuid.UUID(bytes=digest, version=8)),
+        "snapshot_id": str(uuid.UUID(bytes=digest, version=5)),
         "repository": attempt["repository"],
         "branch": attempt["branch"],
         "commit_sha": attempt["commit_sha"],
