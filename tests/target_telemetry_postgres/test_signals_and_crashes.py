@@ -95,6 +95,7 @@ def test_rows_that_wait_are_flushed_while_the_tap_is_silent(loader: Loader, tmp_
     target.stderr.close()
 
 
+@pytest.mark.proof
 def test_killed_at_any_moment_and_run_again_the_tables_end_the_same(
     loader: Loader, tmp_path: Path
 ) -> None:

@@ -140,6 +140,7 @@ def comparable(value: Any) -> Any:
     return [comparable(inner) for inner in value] if isinstance(value, list) else value
 
 
+@pytest.mark.proof
 @pytest.mark.parametrize("road", ["fast", "careful"])
 @settings(
     max_examples=EXAMPLES,
