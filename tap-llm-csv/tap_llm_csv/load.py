@@ -119,7 +119,9 @@ class FileLoad:
 
     # --- rows ----------------------------------------------------------------------------------
 
-    def _read(self, plan: RowPlan, batch: Batch) -> tuple[dict[str, list[Record]], int]:
+    def _read(  # noqa: C901, PLR0912 - the loop that every row goes through: no calls to spare
+        self, plan: RowPlan, batch: Batch
+    ) -> tuple[dict[str, list[Record]], int]:
         """Turn cells into records; return them and how many rows are done with."""
         if not self._output.wants(plan.stream):
             self._counts.skipped += len(batch.rows)
@@ -151,8 +153,10 @@ class FileLoad:
             if moment < start:
                 self._counts.skipped += 1
                 continue
-            high = max(high, moment)
-            low = min(low, moment)
+            if moment > high:  # noqa: PLR1730 - a call of max() for every row would be felt
+                high = moment
+            if moment < low and moment:
+                low = moment
             if is_plain:
                 same = identity(record)
                 record[key] = uuid_of(same, take(same, line))
@@ -186,7 +190,7 @@ class FileLoad:
                 self._counts.skipped += 1
                 continue
             self._high = max(self._high, moment)
-            self._low = min(self._low, moment)
+            self._low = min(self._low, moment or self._low)
             self._finish(plan, record, line, groups.setdefault(plan.stream, []))
         return groups, len(batch.rows)
 

@@ -19,6 +19,7 @@ from tap_llm_csv.command import PlainCommand, describe_files
 from tap_llm_csv.emit import BufferedWriter
 from tap_llm_csv.errors import FilesFailedError, TapLLMCsvError
 from tap_llm_csv.pricing import unpriced_hint
+from tap_llm_csv.redact import guessable
 from tap_llm_csv.schemas import SCHEMAS
 from tap_llm_csv.streams import LEDGER, FileStream, StreamOutput
 from tap_llm_csv.sync import Sync
@@ -79,6 +80,11 @@ class TapLLMCsv(Tap):
             lambda: self.state_writer.write_state(self.state),
             is_test=limit is not None,
         )
+        if exposed := guessable(self.config.get("redact") or {}, self.config.get("redact_key")):
+            self.logger.warning(
+                "%s hashed without redact_key: whoever knows the likely values can guess them",
+                ", ".join(exposed),
+            )
         try:
             self._pass.run()
         except TapLLMCsvError as error:
