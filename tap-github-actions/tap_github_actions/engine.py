@@ -116,11 +116,16 @@ class Engine:
             ]
             for thread in threads:
                 thread.start()
-            for _ in range(total):
-                error = self._consume()
-                fatal = fatal or error
-                if error is not None:
-                    self.client.gate.stop(StoppedError("another repository met a fatal error"))
+            try:
+                for _ in range(total):
+                    error = self._consume()
+                    fatal = fatal or error
+                    if error is not None:
+                        self.client.gate.stop(StoppedError("another repository cannot go on"))
+            except BaseException:
+                # The output is gone: nothing that is still being read can be written.
+                self.client.gate.stop(StoppedError("the output is gone"))
+                raise
         self._save()
         if fatal is not None:
             raise fatal

@@ -101,9 +101,14 @@ class TapGitHubActions(Tap):
         selected = {
             name: stream for name, stream in self._github_streams.items() if stream.selected
         }
-        for stream in selected.values():
-            stream._write_schema_message()  # noqa: SLF001 - all schemas precede all records
-        self._run_engine(selected, self._client)
+        try:
+            for stream in selected.values():
+                stream._write_schema_message()  # noqa: SLF001 - all schemas precede all records
+            self._run_engine(selected, self._client)
+        except BrokenPipeError as error:
+            # The interpreter would complain once more when it flushes at exit.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            raise TapError("The target stopped reading; its own log says why.") from error
         if self._signal is not None:
             sys.exit(SIGNAL_EXIT + self._signal)
 
@@ -225,10 +230,6 @@ class PlainCommand(SingerCommand):
         """Run the command."""
         try:
             return super().main(*args, **options)
-        except BrokenPipeError:
-            # The interpreter would complain once more when it flushes at exit.
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-            self._fail("The target stopped reading; its own log says why.")
         except (TapError, OSError, ValueError) as error:
             if is_debugging(self.logger) or not is_for_people(error):
                 raise

@@ -257,6 +257,28 @@ def test_a_foreign_state_is_refused_in_plain_words(github: Simulator, tmp_path: 
     assert "Traceback" not in result.stderr
 
 
+def test_a_target_that_stops_reading_is_told_in_plain_words(
+    github: Simulator, tmp_path: Path
+) -> None:
+    file = tmp_path / "c.json"
+    file.write_text(json.dumps(config_for(github)), encoding="utf-8")
+    reader, writer = os.pipe()
+    os.close(reader)
+    result = subprocess.run(
+        [*TAP, "--config", str(file)],
+        stdout=writer,
+        stderr=subprocess.PIPE,
+        text=True,
+        check=False,
+        timeout=60,
+        env=environment(),
+    )
+    os.close(writer)
+    assert result.returncode == 1
+    assert "The target stopped reading" in result.stderr
+    assert "Traceback" not in result.stderr
+
+
 def test_a_missing_settings_file_is_named(tmp_path: Path) -> None:
     result = run("--config", "nowhere.json", tmp_path=tmp_path)
     assert result.returncode == 1
