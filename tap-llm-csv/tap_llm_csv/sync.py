@@ -113,7 +113,8 @@ class Sync:
             if job.bookmark is not None and job.file_id is not None:
                 self._ends.note(job.file_id, job, job.bookmark)
         jobs += self._older_exports(work, jobs)
-        for job in sorted(jobs, key=lambda job: (job.order, job.path)):
+        # A log's live file has the shortest name, and goes on after those that were rotated.
+        for job in sorted(jobs, key=lambda job: (job.order, -len(job.path), job.path)):
             try:
                 self._read(job)
             except FileError as error:
