@@ -140,6 +140,7 @@ def github() -> Iterator[tuple[str, dict[str, str]]]:
                 "TAP_GITHUB_ACTIONS_API_URL_BASE": url,
                 "TAP_GITHUB_ACTIONS_AUTH_TOKEN": "demo",
                 "TAP_GITHUB_ACTIONS_REPOSITORIES": '["octo-org/telemetry-demo"]',
+                "TAP_GITHUB_ACTIONS_COVERAGE_ARTIFACTS": '["coverage-*"]',
             },
         )
     finally:
