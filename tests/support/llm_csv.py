@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import defaultdict
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from tap_llm_csv import settings
 from tap_llm_csv.sync import Summary, Sync
@@ -41,7 +41,7 @@ class Crash(BaseException):
 class Machine:
     """A database that upserts, and the state that Meltano would keep, over several runs."""
 
-    KEYS = {
+    KEYS: ClassVar[dict[str, str]] = {
         "llm_calls": "call_id",
         "llm_usage_buckets": "bucket_id",
         "coverage_snapshots": "snapshot_id",

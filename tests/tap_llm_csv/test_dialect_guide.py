@@ -7,8 +7,7 @@ import json
 import re
 from decimal import Decimal
 from pathlib import Path
-from typing import Any, get_args, TYPE_CHECKING
-
+from typing import TYPE_CHECKING, Any, get_args
 
 from tap_llm_csv import dialects
 from tap_llm_csv.dialects import PlanOptions, plan_for

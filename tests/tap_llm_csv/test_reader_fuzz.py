@@ -5,11 +5,13 @@ from __future__ import annotations
 import io
 import os
 import tempfile
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
+
 from support.llm_csv import HEADER, Machine, check_figures, row
 from tap_llm_csv.errors import FileError
 from tap_llm_csv.reader import Reader
@@ -40,7 +42,9 @@ CONTENT = st.lists(PIECES | st.binary(max_size=8), max_size=25).map(b"".join)
     delimiter=st.sampled_from([",", ";", ""]),
     data=st.data(),
 )
-def test_the_reader_hands_out_every_byte_once_and_in_order(content, chunk, final, delimiter, data):
+def test_the_reader_hands_out_every_byte_once_and_in_order(
+    content: bytes, chunk: int, final: bool, delimiter: str, data: st.DataObject
+) -> None:
     try:
         text = detect(content)
     except FileError:
@@ -56,7 +60,7 @@ def test_the_reader_hands_out_every_byte_once_and_in_order(content, chunk, final
         assert (batch.offset, batch.line) == (at, line)
         spans = [batch.span(index) for index in range(len(batch.rows))]
         assert spans[0][0] == at
-        assert all(one[1] == two[0] for one, two in zip(spans, spans[1:], strict=False))
+        assert all(one[1] == two[0] for one, two in pairwise(spans))
         assert spans[-1][1] == batch.end
         at, line = batch.end, batch.line + batch.line_count
     assert reader.offset == at
@@ -76,7 +80,9 @@ def test_the_reader_hands_out_every_byte_once_and_in_order(content, chunk, final
     suppress_health_check=[HealthCheck.too_slow],
 )
 @given(content=CONTENT, cut=st.integers(0, 2000), header=st.booleans())
-def test_a_file_of_anything_is_accounted_for_in_one_run_or_two(content, cut, header):
+def test_a_file_of_anything_is_accounted_for_in_one_run_or_two(
+    content: bytes, cut: int, header: list[str]
+) -> None:
     content = (HEADER.encode() + b"\n" if header else b"") + content
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "usage.csv"

@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import pytest
 
 from support.llm_csv import HEADER, Machine, check_figures, row
 
+if TYPE_CHECKING:
+    from pathlib import Path
 
-def log_of(folder, *lines: str):
+
+def log_of(folder: Path, *lines: str) -> Path:
     path = folder / "usage.csv"
     path.write_text("\n".join([HEADER, *lines]) + "\n", encoding="utf-8")
     return path
 
 
-def test_a_line_that_cannot_be_read_says_where_and_why(tmp_path):
+def test_a_line_that_cannot_be_read_says_where_and_why(tmp_path: Path) -> None:
     bad = row(1).replace(",10,", ",ten,")
     machine = Machine(log_of(tmp_path, row(0), bad, row(2)))
     machine.run()
@@ -27,7 +32,7 @@ def test_a_line_that_cannot_be_read_says_where_and_why(tmp_path):
     check_figures(machine.files)
 
 
-def test_reading_again_adds_no_reject(tmp_path):
+def test_reading_again_adds_no_reject(tmp_path: Path) -> None:
     machine = Machine(log_of(tmp_path, "a,b", row(1)))
     machine.run()
     machine.forget()
@@ -40,7 +45,9 @@ def test_reading_again_adds_no_reject(tmp_path):
     ("policy", "kept"),
     [("none", None), ("hash", "blake2b:"), ("truncated", "secret"), ("full", "secret")],
 )
-def test_the_text_of_a_rejected_line_is_kept_as_the_setting_says(tmp_path, policy, kept):
+def test_the_text_of_a_rejected_line_is_kept_as_the_setting_says(
+    tmp_path: Path, policy: str, kept: str | None
+) -> None:
     machine = Machine(log_of(tmp_path, row(1).replace("true", "secret")), reject_raw=policy)
     machine.run()
     (reject,) = machine.rejects
@@ -52,14 +59,14 @@ def test_the_text_of_a_rejected_line_is_kept_as_the_setting_says(tmp_path, polic
         assert "secret" not in str(machine.tables)
 
 
-def test_what_is_redacted_in_rows_is_not_kept_of_rejected_lines(tmp_path):
+def test_what_is_redacted_in_rows_is_not_kept_of_rejected_lines(tmp_path: Path) -> None:
     line = row(1, notes="private words").replace("true", "perhaps")
     machine = Machine(log_of(tmp_path, line), redact={"notes": "drop"})
     machine.run()
     assert "private" not in str(machine.tables)
 
 
-def test_after_a_fix_only_the_rejected_lines_are_read_again(tmp_path):
+def test_after_a_fix_only_the_rejected_lines_are_read_again(tmp_path: Path) -> None:
     same = row(4, notes="café")
     lines = [row(0), row(1, notes="thé"), row(2), same, same.replace("é", "e"), row(5)]
     path = tmp_path / "usage.csv"
@@ -87,7 +94,7 @@ def test_after_a_fix_only_the_rejected_lines_are_read_again(tmp_path):
     assert machine.sent["llm_calls"] == 0
 
 
-def test_on_reject_fail_stops_before_the_line_and_comes_back_to_it(tmp_path):
+def test_on_reject_fail_stops_before_the_line_and_comes_back_to_it(tmp_path: Path) -> None:
     path = log_of(tmp_path, row(0), "broken", row(2))
     machine = Machine(path, on_reject="fail")
     summary = machine.run()
@@ -98,7 +105,7 @@ def test_on_reject_fail_stops_before_the_line_and_comes_back_to_it(tmp_path):
     assert len(machine.calls) == 3
 
 
-def test_max_rejects_gives_a_file_up(tmp_path):
+def test_max_rejects_gives_a_file_up(tmp_path: Path) -> None:
     machine = Machine(log_of(tmp_path, row(0), "one", "two", "three", row(2)), max_rejects=2)
     summary = machine.run()
     assert "more than 2 lines" in summary.failures[0]
@@ -106,7 +113,9 @@ def test_max_rejects_gives_a_file_up(tmp_path):
     assert len(machine.calls) == 1
 
 
-def test_a_file_that_is_mostly_unreadable_is_given_up_before_anything_is_sent(tmp_path):
+def test_a_file_that_is_mostly_unreadable_is_given_up_before_anything_is_sent(
+    tmp_path: Path,
+) -> None:
     lines = [row(i) if i % 3 == 0 else "rubbish,line" for i in range(90)]
     machine = Machine(log_of(tmp_path, *lines))
     summary = machine.run()
@@ -116,7 +125,7 @@ def test_a_file_that_is_mostly_unreadable_is_given_up_before_anything_is_sent(tm
     assert file["status"] == "failed"
 
 
-def test_one_bad_file_does_not_stop_the_others(tmp_path):
+def test_one_bad_file_does_not_stop_the_others(tmp_path: Path) -> None:
     log_of(tmp_path, row(0))
     (tmp_path / "other.csv").write_text("what,is,this\n1,2,3\n")
     machine = Machine(tmp_path)

@@ -6,10 +6,12 @@ import gzip
 import os
 import tempfile
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
+
 from support.llm_csv import HEADER, Machine, check_figures, row
 
 FULL = os.environ.get("TELEMETRY_PROOF") == "full"
@@ -34,7 +36,9 @@ ACTIONS = st.lists(
     suppress_health_check=[HealthCheck.too_slow],
 )
 @given(actions=ACTIONS, whole_folder=st.booleans())
-def test_a_rotated_log_has_every_call_once_in_one_run_or_many(actions, whole_folder):
+def test_a_rotated_log_has_every_call_once_in_one_run_or_many(
+    actions: list[tuple[str, Any]], whole_folder: bool
+) -> None:
     with tempfile.TemporaryDirectory() as place:
         folder = Path(place)
         log = folder / "usage.csv"

@@ -8,6 +8,7 @@ import os
 import tempfile
 from collections import Counter
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, Phase, given, settings
@@ -32,7 +33,7 @@ ROWS = st.lists(
 )
 
 
-def written(rows, *, line_end: str, quoting: int) -> list[str]:
+def written(rows: list[Any], *, line_end: str, quoting: int) -> list[str]:
     """The physical text of each row, as the csv module would write it."""
     texts = []
     second = 0
@@ -46,7 +47,7 @@ def written(rows, *, line_end: str, quoting: int) -> list[str]:
     return texts
 
 
-def expected(rows) -> Counter:
+def expected(rows: list[Any]) -> Counter:
     second = 0
     counted: Counter = Counter()
     for step, model, tokens, _ in rows:
@@ -78,8 +79,8 @@ def found(machine: Machine) -> Counter:
     data=st.data(),
 )
 def test_every_row_arrives_exactly_once_whatever_the_writer_and_the_runs_do(
-    rows, line_end, quoting, bom, data
-):
+    rows: list[Any], line_end: str, quoting: int, bom: bool, data: st.DataObject
+) -> None:
     with tempfile.TemporaryDirectory() as folder:
         log = Path(folder) / "usage.csv"
         machine = Machine(log, idle_seconds=10**9)
@@ -89,7 +90,6 @@ def test_every_row_arrives_exactly_once_whatever_the_writer_and_the_runs_do(
         )
         log.write_bytes(b"")
         turns = 0
-        rotations = 0
         while waiting:
             size = data.draw(st.integers(1, 200), label="bytes written")
             with log.open("ab") as file:

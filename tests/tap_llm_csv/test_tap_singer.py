@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 from singer_sdk.testing import SuiteConfig, get_tap_test_class
+
 from support.llm_csv import HEADER, row
 from tap_llm_csv.tap import TapLLMCsv
 
@@ -52,7 +53,7 @@ def run(*arguments: str, folder: Path, **environment: str) -> subprocess.Complet
 
 
 @pytest.fixture
-def log(tmp_path):
+def log(tmp_path: Path) -> Path:
     path = tmp_path / "usage.csv"
     path.write_text("\n".join([HEADER, *(row(s, notes=f"n{s} é") for s in range(20)), "bad", ""]))
     return path
@@ -61,14 +62,17 @@ def log(tmp_path):
 def plain(found: list[dict[str, Any]]) -> list[dict[str, Any]]:
     kept = []
     for message in found:
+        same = message
         if message["type"] == "RECORD":
-            message = {**message, "time_extracted": None}
-            message["record"].pop("seen_at", None)
-        kept.append(message)
+            same = {**message, "time_extracted": None}
+            same["record"].pop("seen_at", None)
+        kept.append(same)
     return kept
 
 
-def test_the_fast_writer_and_the_sdk_say_the_same(log, monkeypatch):
+def test_the_fast_writer_and_the_sdk_say_the_same(
+    log: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     fast = messages({"path": str(log)})
     monkeypatch.setattr("tap_llm_csv.streams.FileStream.is_plain", False)
     slow = messages({"path": str(log)})
@@ -76,7 +80,7 @@ def test_the_fast_writer_and_the_sdk_say_the_same(log, monkeypatch):
     assert len(records(fast, "llm_calls")) == 20
 
 
-def test_a_deselected_column_does_not_leave(log):
+def test_a_deselected_column_does_not_leave(log: Path) -> None:
     catalog = json.loads(TapLLMCsv(config={"path": str(log)}).catalog_json_text)
     for stream in catalog["streams"]:
         for entry in stream["metadata"]:
@@ -87,7 +91,7 @@ def test_a_deselected_column_does_not_leave(log):
     assert all("notes" not in record for record in found)
 
 
-def test_a_stream_map_is_applied(log):
+def test_a_stream_map_is_applied(log: Path) -> None:
     config = {
         "path": str(log),
         "stream_maps": {"llm_calls": {"model": "model.upper()", "__filter__": "input_tokens > 5"}},
@@ -96,7 +100,7 @@ def test_a_stream_map_is_applied(log):
     assert {record["model"] for record in found} == {"GPT-4O"}
 
 
-def test_a_file_of_a_deselected_stream_is_left_for_later(log):
+def test_a_file_of_a_deselected_stream_is_left_for_later(log: Path) -> None:
     catalog = json.loads(TapLLMCsv(config={"path": str(log)}).catalog_json_text)
     for stream in catalog["streams"]:
         if stream["tap_stream_id"] == "llm_calls":
@@ -109,7 +113,7 @@ def test_a_file_of_a_deselected_stream_is_left_for_later(log):
     assert not any("files" in entry for m in states for entry in m["value"]["bookmarks"].values())
 
 
-def test_a_state_comes_after_the_records_it_covers_and_stops_them_coming_again(log):
+def test_a_state_comes_after_the_records_it_covers_and_stops_them_coming_again(log: Path) -> None:
     found = messages({"path": str(log)})
     kinds = [message["type"] for message in found]
     assert kinds.index("STATE") > max(i for i, kind in enumerate(kinds) if kind == "RECORD")
@@ -118,7 +122,7 @@ def test_a_state_comes_after_the_records_it_covers_and_stops_them_coming_again(l
     assert not [message for message in again if message["type"] == "RECORD"]
 
 
-def test_each_stream_has_one_schema_before_its_records(log):
+def test_each_stream_has_one_schema_before_its_records(log: Path) -> None:
     found = messages({"path": str(log)})
     schemas = [message["stream"] for message in found if message["type"] == "SCHEMA"]
     assert len(schemas) == len(set(schemas))
@@ -127,19 +131,20 @@ def test_each_stream_has_one_schema_before_its_records(log):
         assert found[first]["type"] == "SCHEMA"
 
 
-def test_the_summary_is_the_last_log_line(log):
+def test_the_summary_is_the_last_log_line(log: Path) -> None:
     done = run("--config=ENV", folder=log.parent, TAP_LLM_CSV_PATH="usage.csv")
     assert done.returncode == 0
     assert (
         done.stderr.strip()
         .splitlines()[-1]
         .endswith(
-            "21 rows read = 20 emitted + 1 rejected + 0 skipped; 1 files read, 0 unchanged, 0 failed"
+            "21 rows read = 20 emitted + 1 rejected + 0 skipped; "
+            "1 files read, 0 unchanged, 0 failed"
         )
     )
 
 
-def test_the_path_comes_from_the_environment_or_is_the_default(log):
+def test_the_path_comes_from_the_environment_or_is_the_default(log: Path) -> None:
     named = run(
         "--config=ENV", folder=log.parent, TELEMETRY_CSV_PATH="usage.csv", TAP_LLM_CSV_PATH=""
     )
@@ -150,7 +155,7 @@ def test_the_path_comes_from_the_environment_or_is_the_default(log):
     assert default.stdout.count('"RECORD","stream":"llm_calls"') == 20
 
 
-def test_without_a_default_file_there_is_a_warning_and_nothing_else(tmp_path):
+def test_without_a_default_file_there_is_a_warning_and_nothing_else(tmp_path: Path) -> None:
     done = run(folder=tmp_path)
     assert done.returncode == 0
     assert ".telemetry/usage.csv: nothing to read there" in done.stderr
@@ -165,14 +170,16 @@ def test_without_a_default_file_there_is_a_warning_and_nothing_else(tmp_path):
         ({"TAP_LLM_CSV_DELIMITER": "::"}, "the delimiter '::' is not one character"),
     ],
 )
-def test_what_a_person_can_mend_ends_in_one_sentence(tmp_path, environment, sentence):
+def test_what_a_person_can_mend_ends_in_one_sentence(
+    tmp_path: Path, environment: dict[str, str], sentence: str
+) -> None:
     done = run("--config=ENV", folder=tmp_path, **environment)
     assert done.returncode == 1
     assert sentence in done.stderr.strip().splitlines()[-1]
     assert "Traceback" not in done.stderr
 
 
-def test_a_file_that_fails_makes_the_run_fail_after_the_others_were_read(log):
+def test_a_file_that_fails_makes_the_run_fail_after_the_others_were_read(log: Path) -> None:
     (log.parent / "other.csv").write_text("what,is,this\n1,2,3\n")
     done = run("--config=ENV", folder=log.parent, TAP_LLM_CSV_PATH=".")
     assert done.returncode == 1
@@ -181,7 +188,7 @@ def test_a_file_that_fails_makes_the_run_fail_after_the_others_were_read(log):
     assert "Traceback" not in done.stderr
 
 
-def test_a_reader_that_goes_away_is_told_in_one_sentence(tmp_path):
+def test_a_reader_that_goes_away_is_told_in_one_sentence(tmp_path: Path) -> None:
     path = tmp_path / "usage.csv"
     path.write_text("\n".join([HEADER, *(row(s, notes="x" * 200) for s in range(20_000))]) + "\n")
     process = subprocess.Popen(
@@ -198,7 +205,7 @@ def test_a_reader_that_goes_away_is_told_in_one_sentence(tmp_path):
     assert "Traceback" not in log
 
 
-def test_files_lists_what_would_be_read(log):
+def test_files_lists_what_would_be_read(log: Path) -> None:
     (log.parent / "other.csv").write_text("what,is,this\n1,2,3\n")
     done = run("--config=ENV", "--files", folder=log.parent, TAP_LLM_CSV_PATH=".")
     entries = {entry["path"]: entry for entry in map(json.loads, done.stdout.splitlines())}
@@ -206,7 +213,7 @@ def test_files_lists_what_would_be_read(log):
     assert entries["./other.csv"]["status"] == "failed"
 
 
-def test_test_mode_reads_a_little_and_remembers_nothing(log):
+def test_test_mode_reads_a_little_and_remembers_nothing(log: Path) -> None:
     done = run("--config=ENV", "--test", folder=log.parent, TAP_LLM_CSV_PATH="usage.csv")
     assert done.returncode == 0
     assert done.stdout.count('"RECORD","stream":"llm_calls"') == 1
