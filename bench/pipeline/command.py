@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Final
 
 from bench.page import ROOT, table, write_fragment
 from bench.pipeline import ways
-from bench.pipeline.files import write_log
+from bench.pipeline.files import write_log_apart
 from bench.target.contenders import SLING
 from bench.target.environments import UnavailableError, environment
 from bench.target.rounds import make_template
@@ -61,7 +61,7 @@ def main(arguments: Sequence[str]) -> int:
         missing["sling"] = str(error)
     passed: list[ways.Passed] = []
     with tempfile.TemporaryDirectory(prefix="bench-data-") as folder, scratch_server() as server:
-        log = write_log(Path(folder) / "log", options.rows)
+        log = write_log_apart(Path(folder) / "log", options.rows)
         make_template(server)
         for turn in range(options.rounds):
             for name in [name for name in chosen if name not in missing]:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import csv
+import multiprocessing
 import subprocess
 import sys
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -48,6 +50,15 @@ def write_log(folder: Path, rows: int) -> Log:
         cells.writerow(COLUMNS)
         cells.writerows(map(_spelled, decoded(log.singer)))
     return log
+
+
+def write_log_apart(folder: Path, rows: int) -> Log:
+    """As `write_log`, in a process of its own.
+
+    A child starts out with its parent's peak of memory, so the harness must stay small.
+    """
+    with ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as apart:
+        return apart.submit(write_log, folder, rows).result()
 
 
 def tap() -> str:

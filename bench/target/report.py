@@ -150,6 +150,10 @@ def _goals(figures: Figures) -> str:
         for what, peer, least in goals
         if figures.has(peer)
     ]
+    if figures.has("floor"):
+        started = figures.of("ours", FIRST, lambda one: one.steady_rate)
+        ratio = started / figures.rate("floor", FIRST)
+        rows.append(["the same, started", "≥ 0.9", f"{ratio:.2f}"])
     reload = figures.rate("ours", RELOAD) / figures.rate("ours", FIRST)
     rows += [
         ["identical reload ÷ first load", "≥ 1.4", f"{reload:.2f}"],
