@@ -44,7 +44,10 @@ def main() -> int:
     except StepError as error:
         print(error, file=sys.stderr)
         return 1
-    print(f"[3/3] telemetry stats (both pipelines took {time.monotonic() - started:.0f} s)\n")
+    print(
+        f"[3/3] telemetry stats (both pipelines took {time.monotonic() - started:.0f} s)\n",
+        flush=True,
+    )
     stats = subprocess.run([BIN / "telemetry", "stats"], cwd=ROOT, check=False)
     if stats.returncode == 0:
         print(
@@ -77,7 +80,7 @@ def run_step(number: int, what: str, tap: str, settings: dict[str, str]) -> None
             f"the whole log is {log.relative_to(ROOT)}.",
         )
     for line in summaries(text):
-        print(f"      {line}")
+        print(f"      {line}", flush=True)
 
 
 def summaries(log: str) -> Iterator[str]:
