@@ -34,8 +34,8 @@ _INTRODUCTION: Final = """\
 ## From the file to the table
 
 A usage log of {rows:,} calls in the base format, into `telemetry.llm_calls` of an empty Postgres
-{postgres}. Medians of {rounds} rounds in turn, from the start of the first process to the end of
-the last; in brackets the ratio to the floor.
+{postgres}. Medians over rounds ({rounds} of them), from the start of the first process to the
+end of the last; in brackets the ratio to the floor.
 """
 _NOTES: Final = """\
 The floor loads the tap's own rows, decoded and in memory before its clock starts. Sling reads a CSV

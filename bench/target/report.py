@@ -18,9 +18,9 @@ _INTRODUCTION: Final = """\
 ## The target beside its peers
 
 {rows:,} records of 27 columns like those of `llm_calls`, into a table with a key and three indexes,
-Postgres {postgres} with default settings on the same machine. Medians of {rounds} rounds; the
-contenders take turns within a round. Rows a second over the whole process, from its start to its
-end; in brackets the ratio to this target.
+Postgres {postgres} with default settings on the same machine. The contenders
+take turns within a round; medians over rounds ({rounds} of them). Rows a
+second over the whole process, from its start to its end; in brackets the ratio to this target.
 """
 _NOTES: Final = """\
 This target, sling and the floor write into `telemetry.llm_calls` as the migrations make it. The
