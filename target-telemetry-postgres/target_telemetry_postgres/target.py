@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import logging
 import sys
+from copy import deepcopy
 from typing import IO, TYPE_CHECKING, Any, ClassVar
 
 import click
 from singer_sdk import Target
+from singer_sdk.exceptions import ConfigValidationError
 from singer_sdk.helpers.capabilities import (
     CapabilitiesEnum,
     PluginCapabilities,
@@ -54,6 +56,21 @@ class LineReader(GenericSingerReader[bytes]):
 class PlainCommand(SingerCommand):
     """Ends with one plain sentence where the SDK would print a traceback."""
 
+    def make_context(
+        self,
+        info_name: str | None,
+        args: list[str],
+        parent: click.Context | None = None,
+        **extra: Any,
+    ) -> click.Context:
+        """Read the options; a configuration file that cannot be read is one line, too."""
+        try:
+            return super().make_context(info_name, args, parent, **extra)
+        except (OSError, ValueError) as error:
+            if debugging():
+                raise
+            raise click.ClickException(f"The configuration cannot be read: {error}") from error
+
     def invoke(self, ctx: click.Context) -> Any:
         """Run the command; an error is one line and exit code 1."""
         try:
@@ -72,7 +89,8 @@ class TargetTelemetryPostgres(Target):
 
     name = "target-telemetry-postgres"
     package_name = "target-telemetry-postgres"
-    config_jsonschema: ClassVar[dict[str, Any]] = SETTINGS
+    # A copy: the SDK writes its own settings into it.
+    config_jsonschema: ClassVar[dict[str, Any]] = deepcopy(SETTINGS)
     capabilities: ClassVar[list[CapabilitiesEnum]] = [
         PluginCapabilities.ABOUT,
         PluginCapabilities.STREAM_MAPS,
@@ -90,6 +108,17 @@ class TargetTelemetryPostgres(Target):
         self._load: Load | None = None
         options.setdefault("message_reader", LineReader(self._take))
         super().__init__(**options)
+
+    def _validate_config(self, *, raise_errors: bool = True) -> list[str]:
+        """As the SDK does, without repeating a secret that was given in the wrong type."""
+        try:
+            return super()._validate_config(raise_errors=raise_errors)
+        except ConfigValidationError as error:
+            secrets = [name for name, one in SETTINGS["properties"].items() if one.get("secret")]
+            shown = [repr(self._config[name]) for name in secrets if self._config.get(name)]
+            for value in shown:
+                error.errors = [said.replace(value, "***") for said in error.errors]
+            raise
 
     def _take(self, source: IO[Any] | None) -> Counter[str]:
         self._load = Load(
