@@ -16,6 +16,16 @@ if TYPE_CHECKING:
     from target_telemetry_postgres.database import Database
 
 
+# `make test` says the same each time; `make proof` looks in new places each time.
+settings.register_profile(
+    "suite",
+    deadline=None,
+    derandomize=os.environ.get("TELEMETRY_PROOF") != "full",
+    suppress_health_check=[HealthCheck.too_slow],
+)
+settings.load_profile("suite")
+
+
 @pytest.fixture(scope="session", autouse=True)
 def _no_settings_from_outside() -> Iterator[None]:
     """The developer's own connections, tokens and paths must not reach a test."""
