@@ -159,10 +159,9 @@ class AttemptReader:
     def refetch(self, run_id: int) -> Run | None:
         """Return a run by its id; None when GitHub no longer shows it."""
         try:
-            body: Run = self.client.get(f"{self.path}/actions/runs/{run_id}").body
+            return self.client.get_object(f"{self.path}/actions/runs/{run_id}")
         except NotFoundError:
             return None
-        return body
 
     def _earlier(self, task: Due) -> Iterator[Run]:
         """Yield the attempts before the latest, going down as far as they are new."""
@@ -170,7 +169,7 @@ class AttemptReader:
         for number in range(attempt_number(run) - 1, task.first - 1, -1):
             path = f"{self.path}/actions/runs/{run['id']}/attempts/{number}"
             try:
-                attempt: Run = self.client.get(path).body
+                attempt = self.client.get_object(path)
             except NotFoundError:
                 _logger.warning(
                     "%s: GitHub no longer shows attempt %d of run %d",

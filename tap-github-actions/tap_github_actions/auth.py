@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 import threading
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta, timezone
@@ -10,7 +11,9 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import jwt
 
-from tap_github_actions.errors import ConfigError, CredentialsError
+from tap_github_actions.answers import is_list_of_things
+from tap_github_actions.errors import ConfigError, CredentialsError, UnavailableError
+from tap_github_actions.records import parse_time
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -20,6 +23,7 @@ if TYPE_CHECKING:
 TOKEN_VARIABLES = ("GITHUB_TOKEN", "GITHUB_PERSONAL_TOKEN")
 REFRESH_BEFORE = timedelta(minutes=10)
 JWT_SECONDS = 540
+SENDABLE = re.compile(r"[!-~]+")
 NEVER = datetime(1970, 1, 1, tzinfo=timezone.utc)
 
 
@@ -108,11 +112,22 @@ class AppToken:
             self.installation_id = self._only_installation()
         path = f"/app/installations/{self.installation_id}/access_tokens"
         answer = self.call("POST", path, self._jwt)
-        self._token = str(answer["token"])
-        self._expires = datetime.fromisoformat(str(answer["expires_at"]).replace("Z", "+00:00"))
+        token, expires = (
+            (answer.get("token"), parse_time(answer.get("expires_at")))
+            if isinstance(answer, dict)
+            else (None, None)
+        )
+        if not token or expires is None:
+            raise UnavailableError("GitHub's answer for the App in auth_app holds no token.")
+        self._token, self._expires = str(token), expires
 
     def _only_installation(self) -> str:
-        found = [str(each["id"]) for each in self.call("GET", "/app/installations", self._jwt)]
+        answer = self.call("GET", "/app/installations", self._jwt)
+        if not is_list_of_things(answer):
+            raise UnavailableError(
+                "GitHub's answer for the App in auth_app lists no installations."
+            )
+        found = [str(each["id"]) for each in answer]
         if len(found) != 1:
             raise ConfigError(
                 f"The GitHub App {self.app_id} has {len(found)} installations: "
@@ -144,15 +159,23 @@ def configured_tokens(
     if app := config.get("auth_app"):
         tokens.append(_app_token(app, call, now))
     if value := config.get("auth_token"):
-        tokens.append(StaticToken(value, "the setting auth_token"))
+        tokens.append(StaticToken(value.strip(), "the setting auth_token"))
     elif not tokens:
         for name in TOKEN_VARIABLES:
             if value := environment.get(name, "").strip():
                 tokens.append(StaticToken(value, f"the environment variable {name}"))
                 break
     for number, value in enumerate(config.get("additional_auth_tokens") or (), start=1):
-        if value:
-            tokens.append(StaticToken(value, f"the setting additional_auth_tokens (no. {number})"))
+        if value.strip():
+            tokens.append(
+                StaticToken(value.strip(), f"the setting additional_auth_tokens (no. {number})")
+            )
+    for token in tokens:
+        if isinstance(token, StaticToken) and not SENDABLE.fullmatch(token.value):
+            raise ConfigError(
+                f"The token from {token.source} is no token: it holds spaces, line breaks or "
+                "signs that no token of GitHub has."
+            )
     return tokens or [Anonymous()]
 
 

@@ -9,17 +9,19 @@ from datetime import datetime, timedelta, timezone
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urljoin, urlsplit
 
-import msgspec
 import requests
 
-from tap_github_actions.auth import Anonymous, StaticToken, configured_tokens
-from tap_github_actions.errors import (
-    CredentialsError,
-    DeniedError,
-    NotFoundError,
-    PaginationLimitError,
-    UnavailableError,
+from tap_github_actions.answers import (
+    NOT_MODIFIED,
+    UNAUTHORIZED,
+    beginning,
+    content,
+    origin,
+    raise_refusal,
+    why,
 )
+from tap_github_actions.auth import Anonymous, StaticToken, configured_tokens
+from tap_github_actions.errors import CredentialsError, UnavailableError
 from tap_github_actions.limits import Gate, Quota, limited, server_time
 
 if TYPE_CHECKING:
@@ -33,14 +35,10 @@ TIMEOUT = (10, 60)
 TRIES = 6
 MAX_REDIRECTS = 5
 MAX_BACKOFF_SECONDS = 60
-NOT_MODIFIED = 304
-UNAUTHORIZED = 401
-UNPROCESSABLE = 422
 SERVER_ERROR = 500
 DEFAULT_AGENT = "tap-github-actions"
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 _logger = logging.getLogger("tap-github-actions")
-_decode = msgspec.json.Decoder().decode
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,35 +142,64 @@ class Client:
         moment = server_time(response.headers) or self.now()
         return Answer(response.status_code, response.headers, body, moment)
 
+    def get_object(self, path: str) -> dict[str, Any]:
+        """Ask GitHub for one thing that has an id.
+
+        Raises:
+            UnavailableError: The answer is something else; also whatever `get` raises.
+        """
+        body = self.get(path).body
+        if not isinstance(body, dict) or not isinstance(body.get("id"), int):
+            raise UnavailableError(f"GitHub's answer for {path} is not what was asked for.")
+        return body
+
     def download(self, path: str, limit: int) -> bytes | None:
         """Return a file's bytes; None when it is larger than the limit."""
         response, _ = self._persist(f"{self.base_url}{path}", {}, {}, TRIES, limit=limit)
         return response.content if len(response.content) <= limit else None
 
     def app_call(self, method: str, path: str, bearer: Callable[[], str]) -> Any:
-        """Ask on behalf of a GitHub App itself; it has a limit of its own."""
+        """Ask on behalf of a GitHub App itself, within the place of the request that needs it.
+
+        Raises:
+            CredentialsError: GitHub does not know the App so.
+            UnavailableError: GitHub failed each time.
+            StoppedError: The sync is to end.
+        """
+        url = f"{self.base_url}{path}"
+        problem = ""
         for attempt in range(TRIES):
+            self.gate.hold()
             headers = {**self._headers(), "Authorization": f"Bearer {bearer()}"}
             try:
                 response = self._session().request(
-                    method, f"{self.base_url}{path}", headers=headers, timeout=TIMEOUT
+                    method, url, headers=headers, timeout=TIMEOUT, allow_redirects=False
                 )
-            except requests.RequestException:
+            except requests.RequestException as error:
+                problem = why(error, url)
                 self._back_off(attempt)
                 continue
             if moment := server_time(response.headers):
                 self._offset = moment - datetime.now(timezone.utc)
-            if response.ok:
-                return _decode(response.content)
+            answer = limited(response.status_code, response.headers, beginning(response))
+            if answer is not None:
+                self.gate.pause(answer, "GitHub's rate limit for the App in auth_app was hit")
+                continue
+            body, problem = content(response)
+            if body is not None:
+                return body
             if response.status_code == UNAUTHORIZED and attempt == 0:
                 continue  # now GitHub's time is known, and a clock that is off does no harm
-            if response.status_code < SERVER_ERROR:
+            if not response.ok and response.status_code < SERVER_ERROR:
                 raise CredentialsError(
                     f"GitHub refused the App in auth_app ({response.status_code} for {path}): "
                     "check app_id, private_key and installation_id."
                 )
+            problem = problem or f"status {response.status_code}"
             self._back_off(attempt)
-        raise UnavailableError(f"GitHub gave no installation token for auth_app in {TRIES} tries.")
+        raise UnavailableError(
+            f"GitHub gave no installation token for auth_app in {TRIES} tries: {problem}."
+        )
 
     def _persist(
         self,
@@ -196,14 +223,14 @@ class Client:
                 if problem:
                     response = None
                 if response is not None:
-                    answer = limited(response.status_code, response.headers, response.text[:2000])
+                    answer = limited(response.status_code, response.headers, beginning(response))
                     if answer is not None:
                         self.gate.refused(quota, answer)
                         continue
             finally:
                 self.gate.leave()
             if response is not None:
-                self.gate.succeeded()
+                self.gate.succeeded(quota)
                 if response.status_code == UNAUTHORIZED and not renewed and token.renew():
                     renewed = True
                     continue
@@ -238,7 +265,9 @@ class Client:
             try:
                 response = self._send(url, query, sent if at_home else {}, limit)
             except requests.RequestException as error:
-                return type(error).__name__, None
+                return why(error, url), None
+            except ValueError:  # requests looks at the address of a redirect by itself
+                return "a redirect to nowhere", None
             if at_home:
                 self.gate.learn(quota, response.headers)
                 if moment := server_time(response.headers):
@@ -307,50 +336,3 @@ class Client:
 
 def _as_given(request: requests.PreparedRequest) -> requests.PreparedRequest:
     return request
-
-
-def content(response: requests.Response) -> tuple[Any, str]:
-    """Return a JSON body, or what is wrong with it: cut on its way, or a proxy's own page."""
-    if not response.ok or response.status_code == NOT_MODIFIED:
-        return None, ""
-    try:
-        return _decode(response.content), ""
-    except msgspec.DecodeError:
-        return None, "a body that is not whole JSON"
-
-
-def origin(url: str) -> tuple[str, str]:
-    """Return scheme and host: what a token may be sent to."""
-    parts = urlsplit(url)
-    return parts.scheme, parts.netloc.lower()
-
-
-def raise_refusal(response: requests.Response, token: str) -> None:
-    """Raise what a client error means; return for any other answer."""
-    status = response.status_code
-    if response.ok:
-        return
-    said = message_of(response)
-    path = urlsplit(response.url).path
-    if status == UNAUTHORIZED:
-        raise CredentialsError(
-            f"GitHub refused the token from {token} (401 {said}): "
-            "it is wrong, expired or revoked. Make a new one and set it there."
-        )
-    if status in (404, 410, 451):
-        raise NotFoundError(f"GitHub answers {status} ({said}) for {path}")
-    if status == UNPROCESSABLE and "pagination is limited" in said.lower():
-        raise PaginationLimitError(said)
-    needed = response.headers.get("X-Accepted-GitHub-Permissions")
-    hint = f"; it needs {needed}" if needed else ""
-    raise DeniedError(f"GitHub answers {status} ({said}) for {path}{hint}")
-
-
-def message_of(response: requests.Response) -> str:
-    """Return the sentence GitHub gives for a refusal."""
-    try:
-        body = _decode(response.content)
-    except msgspec.DecodeError:
-        return response.reason or "no reason given"
-    said = body.get("message") if isinstance(body, dict) else None
-    return str(said or response.reason or "no reason given").rstrip(".")

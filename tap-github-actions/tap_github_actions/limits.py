@@ -25,9 +25,11 @@ if TYPE_CHECKING:
 SECONDARY_SECONDS = 60
 ANNOUNCED_SECONDS = 5
 SAME_WINDOW_SECONDS = 30
+LONGEST_SECONDS = 10 * 366 * 86_400
 LIMIT_STATUSES = frozenset({403, 429})
 _logger = logging.getLogger("tap-github-actions")
 _SECONDARY = re.compile(r"secondary rate|abuse detection", re.IGNORECASE)
+_WHOLE = re.compile(r"[0-9]{1,18}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,10 +53,9 @@ def server_time(headers: Mapping[str, str]) -> datetime | None:
 def retry_after(headers: Mapping[str, str]) -> float | None:
     """Return the seconds that `Retry-After` asks for, given as a number or as a date."""
     value = headers.get("Retry-After", "").strip()
-    if not value:
-        return None
-    if value.isdigit():
-        return float(value)
+    seconds = whole(value)
+    if not value or seconds is not None:
+        return seconds
     try:
         until = parsedate_to_datetime(value)
     except ValueError:
@@ -67,11 +68,16 @@ def retry_after(headers: Mapping[str, str]) -> float | None:
 
 def reset_in(headers: Mapping[str, str]) -> float | None:
     """Return the seconds until the primary limit's window starts anew, by GitHub's clock."""
-    value = headers.get("X-RateLimit-Reset", "")
-    if not value.isdigit():
+    moment = whole(headers.get("X-RateLimit-Reset", ""))
+    if moment is None:
         return None
     now = server_time(headers) or datetime.now(timezone.utc)
-    return max(int(value) - now.timestamp(), 0.0)
+    return max(moment - now.timestamp(), 0.0)
+
+
+def whole(text: str) -> int | None:
+    """Read a whole number that can be meant; None for anything else."""
+    return int(text) if _WHOLE.fullmatch(text) else None
 
 
 def limited(status: int, headers: Mapping[str, str], body: str) -> Limited | None:
@@ -102,6 +108,9 @@ class Quota:
     """When the window ends, as GitHub writes it."""
     blocked_until: float = 0.0
     """By the monotonic clock."""
+    refused_until: float = 0.0
+    strikes: int = 0
+    """How often in a row it was refused after the wait that GitHub had named."""
 
     def left(self) -> float:
         """Return how many requests may still be made, as far as is known."""
@@ -164,16 +173,16 @@ class Gate:
         with self._condition:
             if moment := server_time(headers):
                 self._offset = moment - datetime.now(timezone.utc)
-            remaining = headers.get("X-RateLimit-Remaining", "")
+            remaining = whole(headers.get("X-RateLimit-Remaining", ""))
+            window = whole(headers.get("X-RateLimit-Reset", ""))
             seconds = reset_in(headers)
-            if not remaining.isdigit() or seconds is None:
+            if remaining is None or window is None or seconds is None:
                 return
-            window = int(headers["X-RateLimit-Reset"])
             if quota.remaining is None or window > quota.window + SAME_WINDOW_SECONDS:
-                quota.remaining, quota.window = int(remaining), window
+                quota.remaining, quota.window = remaining, window
             elif window >= quota.window - SAME_WINDOW_SECONDS:
                 # Answers overtake each other: what is known to be spent stays spent.
-                quota.remaining = min(quota.remaining, int(remaining))
+                quota.remaining = min(quota.remaining, remaining)
             exhausted = quota.left() <= 0
             quota.blocked_until = self.clock.monotonic() + seconds + 1 if exhausted else 0.0
 
@@ -181,26 +190,50 @@ class Gate:
         """Close the gate, or one token's share of it, after a limit was hit."""
         with self._condition:
             now = self.clock.monotonic()
-            if answer.kind == "primary":
-                quota.remaining = 0
-                wait = SECONDARY_SECONDS if answer.retry_after is None else answer.retry_after
-                quota.blocked_until = max(quota.blocked_until, now + wait)
-            else:
-                if now < self._pause_until:
-                    return  # several requests were under way when the limit was hit: one strike
-                wait = SECONDARY_SECONDS if answer.retry_after is None else answer.retry_after
-                # A second refusal right after a pause means that the pause was too short.
-                wait = max(wait, 1.0) * 2**self._strikes
-                self._strikes += 1
-                self._pause_until = now + wait
-                self._pause_reason = "GitHub's secondary rate limit was hit"
+            if answer.kind == "secondary":
+                self.pause(answer, "GitHub's secondary rate limit was hit")
+                return
+            quota.remaining = 0
+            if now >= quota.refused_until:
+                quota.refused_until = now + _seconds(answer, quota.strikes)
+                quota.strikes += 1
+            quota.blocked_until = max(quota.blocked_until, quota.refused_until)
             self._condition.notify_all()
 
-    def succeeded(self) -> None:
+    def pause(self, answer: Limited, reason: str) -> None:
+        """Close the gate for everybody."""
+        with self._condition:
+            now = self.clock.monotonic()
+            if now < self._pause_until:
+                return  # several requests were under way when the limit was hit: one strike
+            self._pause_until = now + _seconds(answer, self._strikes)
+            self._pause_reason = reason
+            self._strikes += 1
+            self._condition.notify_all()
+
+    def hold(self) -> None:
+        """Wait for the end of a pause, without taking a place.
+
+        Raises:
+            StoppedError: When the sync is to end instead.
+        """
+        with self._condition:
+            while True:
+                if self._stopped is not None:
+                    raise self._stopped
+                wait = self._pause_until - self.clock.monotonic()
+                if wait <= 0:
+                    return
+                self._pause(wait, self._pause_reason)
+
+    def succeeded(self, quota: Quota) -> None:
         """Forget earlier refusals after an answer that came through."""
         with self._condition:
-            if self.clock.monotonic() >= self._pause_until:
+            now = self.clock.monotonic()
+            if now >= self._pause_until:
                 self._strikes = 0
+            if now >= quota.refused_until:
+                quota.strikes = 0
 
     def stop(self, reason: StoppedError) -> None:
         """Let nobody in any more."""
@@ -246,7 +279,11 @@ class Gate:
     def _pause(self, wait: float, reason: str) -> None:
         """Sleep once for everybody; called and left with the lock held."""
         if wait > self.max_wait_seconds:
-            resume = datetime.now(timezone.utc) + self._offset + timedelta(seconds=wait)
+            resume = (
+                datetime.now(timezone.utc)
+                + self._offset
+                + timedelta(seconds=min(wait, LONGEST_SECONDS))
+            )
             self._stopped = OutOfQuotaError(reason, resume)
             self._condition.notify_all()
             raise self._stopped
@@ -263,3 +300,9 @@ class Gate:
             self._condition.acquire()
             self._sleeping = False
             self._condition.notify_all()
+
+
+def _seconds(answer: Limited, strikes: int) -> float:
+    """Return how long to wait: a refusal right after a wait means that it was too short."""
+    wait = SECONDARY_SECONDS if answer.retry_after is None else answer.retry_after
+    return float(max(wait, 1.0) * 2**strikes)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from tap_github_actions.answers import is_list_of_things
 from tap_github_actions.errors import UnavailableError
 
 if TYPE_CHECKING:
@@ -67,14 +68,19 @@ def read_page(
         if answer.unchanged:
             return Page([], 0, size, False, answer.moment, etag, unchanged=True)
         is_named = isinstance(answer.body, dict)
-        items = answer.body[key] if is_named else answer.body
+        items = answer.body.get(key) if is_named else answer.body
         total = answer.body.get("total_count") if is_named else None
+        if not is_list_of_things(items):
+            # Taken for an empty list, it would be a proof that there is nothing.
+            problem = UnavailableError(f"GitHub's answer for {path} is not a list of {key}.")
+            etag = None
+            continue
         return Page(
-            items=items or [],
+            items=items,
             start=number * size,
             end=(number + 1) * size,
             # `total_count` is no proof of anything, and a short page may be followed by another.
-            is_last=not answer.has_next and len(items or ()) < size,
+            is_last=not answer.has_next and len(items) < size,
             moment=answer.moment,
             etag=answer.headers.get("ETag"),
             total=total if isinstance(total, int) else None,

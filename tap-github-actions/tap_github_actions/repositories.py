@@ -97,10 +97,10 @@ def resolve(client: Client, name: str) -> Repository:
         RepositoryError: There is none that this token may see.
     """
     try:
-        body = client.get(f"/repos/{name}").body
+        body = client.get_object(f"/repos/{name}")
     except (DeniedError, NotFoundError) as error:
         raise RepositoryError(str(error)) from error
-    return Repository(int(body["id"]), str(body["full_name"]))
+    return Repository(body["id"], str(body["full_name"]))
 
 
 def _members(client: Client, owner: str, patterns: Sequence[str]) -> Iterator[Repository]:
@@ -112,7 +112,7 @@ def _members(client: Client, owner: str, patterns: Sequence[str]) -> Iterator[Re
 
 
 def _listed(client: Client, owner: str) -> Iterator[dict[str, Any]]:
-    if any(isinstance(token, AppToken) for token in client.tokens.values()):
+    if all(isinstance(token, AppToken) for token in client.tokens.values()):
         yield from read_all(client, "/installation/repositories", "repositories")
         return
     try:
