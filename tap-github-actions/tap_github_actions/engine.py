@@ -20,13 +20,14 @@ from tap_github_actions.errors import (
     DeniedError,
     NotFoundError,
     RepositoryError,
+    StateError,
     StoppedError,
 )
 from tap_github_actions.progress import Progress
 from tap_github_actions.records import parse_time
 from tap_github_actions.repositories import Repository, find, resolve
 from tap_github_actions.settings import BACKFILL_DAYS
-from tap_github_actions.state import Bookmark
+from tap_github_actions.state import STATE_ADVICE, Bookmark
 from tap_github_actions.sync import CHUNK, Chunk, ReplacedError, RepositorySync
 
 if TYPE_CHECKING:
@@ -105,7 +106,10 @@ class Engine:
             TapError: Something could not be read; everything else has been.
         """
         self._load()
-        total = self._plan()
+        try:
+            total = self._plan()
+        except StoppedError:
+            total = 0  # which repositories there are could not be found out
         self._saved_at = self.clock.monotonic()
         workers = min(self.settings["max_concurrency"], max(total, 1))
         fatal: Exception | None = None
@@ -134,7 +138,10 @@ class Engine:
     # -- in the main thread ----------------------------------------------------------------------
 
     def _load(self) -> None:
-        partitions = self.state.get("bookmarks", {}).get("workflow_runs", {}).get("partitions", [])
+        stream = self.state.get("bookmarks", {}).get("workflow_runs", {})
+        partitions = stream.get("partitions", [])
+        if not isinstance(partitions, list):
+            raise StateError(f"The state's partitions are not a list. {STATE_ADVICE}")
         for entry in partitions:
             bookmark = Bookmark.from_state(entry)
             self._bookmarks[bookmark.repository_id] = bookmark

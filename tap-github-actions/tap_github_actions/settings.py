@@ -167,6 +167,9 @@ def normalised(config: Mapping[str, Any], environment: Mapping[str, str]) -> dic
     for name in INTEGERS:
         if isinstance(settings.get(name), str):
             settings[name] = as_integer(name, settings[name])
+    if not isinstance(settings.get("auth_token", ""), str):
+        # The check against the schema would quote it.
+        raise ConfigError("auth_token must be a text.")
     settings["auth_app"] = as_app(settings.get("auth_app", {}))
     return {key: value for key, value in settings.items() if value not in ([], {})}
 

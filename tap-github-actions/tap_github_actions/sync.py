@@ -17,7 +17,7 @@ import msgspec
 
 from tap_github_actions.attempts import LONGEST_RUN, Due, began, due, touched
 from tap_github_actions.audit import Audit
-from tap_github_actions.errors import TapError
+from tap_github_actions.errors import RepositoryError
 from tap_github_actions.listing import SECOND, Listing, created
 from tap_github_actions.paging import read_all
 from tap_github_actions.planning import stretches
@@ -38,7 +38,7 @@ CHUNK = 50
 _logger = logging.getLogger("tap-github-actions")
 
 
-class ReplacedError(TapError):
+class ReplacedError(RepositoryError):
     """Another repository now has the name that the bookmark knows."""
 
 
@@ -99,8 +99,11 @@ class RepositorySync:
         about = page.items[0].get("repository") if page.items else None
         if not isinstance(about, dict):
             return
-        if about.get("id") != self.reader.repository_id:
-            raise ReplacedError(self.reader.repository)
+        if about.get("id") not in (None, self.reader.repository_id):
+            raise ReplacedError(
+                f"its runs belong to the repository with the id {about['id']}, "
+                f"not to {self.reader.repository_id}"
+            )
         name = about.get("full_name") or self.reader.repository
         if name != self.reader.repository:
             self.reader = replace(self.reader, repository=name, path=f"/repos/{name}")

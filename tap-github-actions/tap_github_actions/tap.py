@@ -19,7 +19,8 @@ from tap_github_actions.client import Client
 from tap_github_actions.clock import Clock, SystemClock
 from tap_github_actions.emit import Emitter, LineWriter, Outlet
 from tap_github_actions.engine import Engine
-from tap_github_actions.errors import ConfigError, StoppedError, TapError
+from tap_github_actions.errors import ConfigError, StateError, StoppedError, TapError
+from tap_github_actions.state import STATE_ADVICE
 from tap_github_actions.streams import STREAMS
 
 if TYPE_CHECKING:
@@ -72,6 +73,21 @@ class TapGitHubActions(Tap):
                 raise
             return []
         return errors
+
+    @override
+    def load_state(self, state: dict[str, Any]) -> None:
+        """Take over the state of an earlier run.
+
+        Raises:
+            StateError: It is something else.
+        """
+        bookmarks = state.get("bookmarks", {}) if isinstance(state, dict) else None
+        if not (
+            isinstance(bookmarks, dict)
+            and all(isinstance(each, dict) for each in bookmarks.values())
+        ):
+            raise StateError(f"The state is not one that a Singer tap wrote. {STATE_ADVICE}")
+        super().load_state(state)
 
     @override
     def discover_streams(self) -> Sequence[GitHubStream]:
@@ -201,7 +217,7 @@ class TapGitHubActions(Tap):
         super(Tap, cls).invoke(about=about, about_format=about_format)
         tap = cls(
             config=config.config if config else {},
-            state=None if state is None else json.load(state),
+            state=None if state is None else read_state(state),
             catalog=None if catalog is None else json.load(catalog),
             parse_env_config=bool(config and config.parse_env),
         )
@@ -238,6 +254,18 @@ class PlainCommand(SingerCommand):
     def _fail(self, sentence: str) -> NoReturn:
         self.logger.error("%s", sentence)
         sys.exit(1)
+
+
+def read_state(file: IO[str]) -> dict[str, Any] | None:
+    """Read a state file; `null` stands for none, as the SDK has it.
+
+    Raises:
+        StateError: It holds something else than an object.
+    """
+    state = json.load(file)
+    if state is not None and not isinstance(state, dict):
+        raise StateError(f"The state is not a JSON object. {STATE_ADVICE}")
+    return state
 
 
 def is_for_people(error: Exception) -> bool:
