@@ -45,8 +45,19 @@ class BufferedWriter(GenericSingerWriter[bytes, Message]):
             TapLLMCsvError: Nobody reads it any more.
         """
         data, self.buffer = self.buffer, bytearray()
-        if not data:
+        if data:
+            self._send(data)
+
+    def write_bytes(self, data: bytes) -> None:
+        """Put lines after what is in the buffer; many of them do not go through it."""
+        if len(data) < BUFFER_BYTES:
+            self.buffer += data
             return
+        self.flush()
+        self._send(data)
+
+    @staticmethod
+    def _send(data: bytes | bytearray) -> None:
         try:
             # Looked up each time: tests and embedders replace sys.stdout.
             sys.stdout.buffer.write(data)
@@ -60,13 +71,12 @@ class BufferedWriter(GenericSingerWriter[bytes, Message]):
 
 def record_sink(writer: BufferedWriter, stream: str) -> Callable[[list[dict[str, Any]]], None]:
     """Return a function that writes a stream's records straight into the writer's buffer."""
-    head = msgspec.json.encode({"type": "RECORD", "stream": stream})[:-1] + b',"record":'
+    head = _head(stream)
     encode_into = _encoder.encode_into
 
     def write(records: list[dict[str, Any]]) -> None:
         buffer = writer.buffer
-        now = datetime.now(timezone.utc).isoformat()
-        tail = f',"time_extracted":"{now}"}}\n'.encode()
+        tail = _tail()
         for record in records:
             buffer += head
             encode_into(record, buffer, -1)
@@ -75,3 +85,30 @@ def record_sink(writer: BufferedWriter, stream: str) -> Callable[[list[dict[str,
             writer.flush()
 
     return write
+
+
+def line_sink(writer: BufferedWriter, stream: str) -> Callable[[list[str]], None]:
+    """Return a function that writes a stream's records which are JSON already."""
+    head = _head(stream).decode()
+
+    def write(records: list[str]) -> None:
+        tail = _tail().decode()
+        records[0] = head + records[0]
+        records[-1] += tail
+        writer.write_bytes((tail + head).join(records).encode())
+
+    return write
+
+
+def as_line(record: dict[str, Any]) -> str:
+    """Return a record as `line_sink` takes it, and as `record_sink` writes it."""
+    return _encoder.encode(record).decode()
+
+
+def _head(stream: str) -> bytes:
+    return msgspec.json.encode({"type": "RECORD", "stream": stream})[:-1] + b',"record":'
+
+
+def _tail() -> bytes:
+    now = datetime.now(timezone.utc).isoformat()
+    return f',"time_extracted":"{now}"}}\n'.encode()

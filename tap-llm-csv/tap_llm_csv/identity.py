@@ -7,22 +7,49 @@ contents alone: not on how many runs read it, nor on what a run remembers.
 
 from __future__ import annotations
 
+from binascii import hexlify
+from bisect import bisect_left
 from hashlib import blake2b
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
 # Equal calls share their timestamp and so stand close together. Counting over the last 4,096 to
 # 8,192 lines keeps memory flat and lets a run that resumes count again from what is in the file.
 BLOCK_LINES = 4096
 
 
+# Where the 32 digits of a UUID stand in its text.
+_DIGIT_PLACES = [place for place in range(36) if place not in {8, 13, 18, 23}]
+_EMPTY = blake2b(digest_size=16)
+
+
+def numbered(identity: bytes, ordinal: int) -> bytes:
+    """Return what the id of the `ordinal`-th (from 0) row with this identity is made of."""
+    return identity + b"#%d" % ordinal if ordinal else identity
+
+
 def uuid_of(identity: bytes, ordinal: int = 0) -> str:
     """Return the id of the `ordinal`-th (from 0) row with this identity."""
-    data = identity + b"#%d" % ordinal if ordinal else identity
-    digest = blake2b(data, digest_size=16).hexdigest()
+    digest = blake2b(numbered(identity, ordinal), digest_size=16).hexdigest()
     return f"{digest[:8]}-{digest[8:12]}-{digest[12:16]}-{digest[16:20]}-{digest[20:]}"
+
+
+def uuids_of(numbered_identities: Sequence[bytes]) -> list[str]:
+    """Return the ids of many rows: `uuid_of` in half the time."""
+    copy = _EMPTY.copy
+    digests = []
+    for data in numbered_identities:
+        digest = copy()
+        digest.update(data)
+        digests.append(digest.digest())
+    digits = hexlify(b"".join(digests))
+    text = bytearray(b"-" * 36) * len(digests)
+    for number, place in enumerate(_DIGIT_PLACES):
+        text[place::36] = digits[number::32]
+    ids = text.decode("ascii")
+    return [ids[begin : begin + 36] for begin in range(0, len(ids), 36)]
 
 
 def short_hash(*parts: bytes | str) -> str:
@@ -85,6 +112,32 @@ class Ordinals:
             return 0
         current[identity] = seen + 1
         return seen
+
+    def number(self, identities: Sequence[bytes], lines: Sequence[int]) -> list[bytes]:
+        """Return what the ids of consecutive rows are made of; `take` for all of them."""
+        made: list[bytes] = []
+        begin = 0
+        while begin < len(identities):
+            if lines[begin] >= self._next_block:
+                self._turn(lines[begin] // BLOCK_LINES)
+            end = bisect_left(lines, self._next_block, begin)
+            part = identities[begin:end]
+            new = dict.fromkeys(part, 1)
+            if (
+                len(new) == len(part)
+                and not self._recalled
+                and new.keys().isdisjoint(self._current)
+                and new.keys().isdisjoint(self._previous)
+            ):
+                self._current.update(new)
+                made += part
+            else:
+                made += [
+                    numbered(same, self.take(same, line))
+                    for same, line in zip(part, lines[begin:end], strict=True)
+                ]
+            begin = end
+        return made
 
     def _turn(self, block: int) -> None:
         self._next_block = (block + 1) * BLOCK_LINES

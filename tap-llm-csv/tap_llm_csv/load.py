@@ -9,13 +9,16 @@ from typing import TYPE_CHECKING, Any, Protocol
 import msgspec
 
 from tap_llm_csv.dialects import HeaderError, RowPlan, RowReject, plain_name
+from tap_llm_csv.emit import as_line
 from tap_llm_csv.errors import FileError
+from tap_llm_csv.fast import PART_ROWS, FastRoad, LineOutput, fast_road
 from tap_llm_csv.files import Bookmark, Window
 from tap_llm_csv.identity import Ordinals, uuid_of
 from tap_llm_csv.keys import KEYS, Keys
 from tap_llm_csv.reader import Batch, Broken, Reader
 from tap_llm_csv.rejects import reject_record
 from tap_llm_csv.state import remember_reject
+from tap_llm_csv.table import Table
 
 if TYPE_CHECKING:
     from tap_llm_csv.settings import Settings
@@ -78,6 +81,9 @@ class FileLoad:
         self._settings = settings
         self._output = output
         self._plan: RowPlan | None = None
+        self._road: FastRoad | None = None
+        self._send_lines: Callable[[list[str]], None] | None = None
+        self._lines: list[str] = []
         self._counts = bookmark.counts
         self._low = bookmark.first or "9"
         self._high = bookmark.last or ""
@@ -95,6 +101,11 @@ class FileLoad:
         self.bookmark.dialect = plan.dialect
         self._reader.width = plan.field_count
         self._reader.is_row = row_test(plan, self._reader.delimiter)
+        self._road = self._send_lines = None
+        if isinstance(self._output, LineOutput) and self._output.wants(plan.stream):
+            self._send_lines = self._output.lines(plan.stream)
+        if self._send_lines is not None:
+            self._road = fast_road(plan, self.ordinals, self._place.path, self._settings.start)
 
     def run(self) -> Iterator[Batch]:
         """Read to the end.
@@ -119,23 +130,63 @@ class FileLoad:
 
     # --- rows ----------------------------------------------------------------------------------
 
-    def _read(  # noqa: C901, PLR0912 - the loop that every row goes through: no calls to spare
-        self, plan: RowPlan, batch: Batch
-    ) -> tuple[dict[str, list[Record]], int]:
+    def _read(self, plan: RowPlan, batch: Batch) -> tuple[dict[str, list[Record]], int]:
         """Turn cells into records; return them and how many rows are done with."""
+        size = len(batch.rows)
         if not self._output.wants(plan.stream):
-            self._counts.skipped += len(batch.rows)
-            return {}, len(batch.rows)
+            self._counts.skipped += size
+            return {}, size
+        records: list[Record] = []
+        if self._road is None:
+            done = self._read_rows(plan, batch, range(size), records)
+            return {plan.stream: records}, done
+        if self._read_plain(self._road, batch, range(size)):
+            return {}, size
+        for begin in range(0, size, PART_ROWS):
+            part = range(begin, min(begin + PART_ROWS, size))
+            if self._read_plain(self._road, batch, part):
+                continue
+            done = self._read_rows(plan, batch, part, records)
+            self._lines += map(as_line, records)
+            records.clear()
+            if done < part.stop:
+                return {}, done
+        return {}, size
+
+    def _read_plain(self, road: FastRoad, batch: Batch, part: range) -> bool:
+        """Turn some rows into lines where all of them are plain; otherwise do nothing."""
+        rows, lines = batch.rows, batch.line_starts()
+        if len(part) < len(rows):
+            span = slice(part.start, part.stop)
+            rows = rows.part(span) if isinstance(rows, Table) else rows[span]
+            lines = lines[span]
+        found = road.read(rows, lines)
+        if found is None:
+            return False
+        if not found.lines:
+            self._counts.skipped += len(part)
+            return True
+        self._counts.emitted += len(part)
+        self._lines += found.lines
+        self._low, self._high = min(self._low, found.first), max(self._high, found.last)
+        return True
+
+    def _read_rows(  # noqa: C901 - the loop that every row goes through: no calls to spare
+        self, plan: RowPlan, batch: Batch, part: range, records: list[Record]
+    ) -> int:
+        """Turn rows into records one by one; return the row before which it stopped."""
         convert, identity, take = plan.convert, plan.identity, self.ordinals.take
         width, when, key, path = (
             plan.field_count, plan.time_column, KEYS[plan.stream], self._place.path
         )  # fmt: skip
         is_plain = plan.key == "identity" and plan.redact is None and plan.stream == "llm_calls"
         start, low, high = self._settings.start or "", self._low, self._high
-        records: list[Record] = []
-        append = records.append
-        done = len(batch.rows)
-        for index, (cells, line) in enumerate(zip(batch.rows, batch.line_starts(), strict=True)):
+        append, before = records.append, len(records)
+        span = slice(part.start, part.stop)
+        done = part.stop
+        for index, cells, line in zip(
+            part, batch.rows[span], batch.line_starts()[span], strict=True
+        ):
             record: Record | None
             if len(cells) == width:
                 try:
@@ -167,8 +218,8 @@ class FileLoad:
                 self._finish(plan, record, line, records)
         self._low, self._high = low, high
         if is_plain:
-            self._counts.emitted += len(records)
-        return {plan.stream: records}, done
+            self._counts.emitted += len(records) - before
+        return done
 
     def _read_objects(self, batch: Batch) -> tuple[dict[str, list[Record]], int]:
         """Turn JSON objects, one a line, into records."""
@@ -334,6 +385,9 @@ class FileLoad:
     # --- after the rows --------------------------------------------------------------------------
 
     def _write(self, groups: dict[str, list[Record]]) -> None:
+        if self._lines and self._send_lines is not None:
+            self._send_lines(self._lines)
+            self._lines = []
         for stream, records in groups.items():
             if records:
                 self._output.write(stream, records)

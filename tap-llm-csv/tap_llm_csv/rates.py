@@ -116,17 +116,17 @@ class CompiledRate:
             for period in reversed(periods)
         ]
         self.tiered = any(len(period.tiers) > 1 for period in periods)
+        always = len(periods) == 1 and not self.tiered and not periods[0].start
+        self.only_factors = self._periods[0][1][0][1] if always else None
+        """Call, input, output … in units, where they are the same for every call."""
+        self.digits_after_point = None if self._rounds else places
+        """The unit's decimal place; None where costs are rounded."""
         if not self._rounds:
             # The same call without the questions that do not arise, found before the method.
-            vars(self)["plain"] = self._plain_cost(periods)
+            vars(self)["plain"] = self._plain_cost()
 
-    def _plain_cost(
-        self, periods: Sequence[Period]
-    ) -> Callable[[str, int | None, int | None], Decimal | None]:
-        unit, limit = self._unit, self._limit
-        only = len(periods) == 1 and not self.tiered and not periods[0].start
-        fixed = self._periods[0][1][0][1] if only else None
-        find = self._factors
+    def _plain_cost(self) -> Callable[[str, int | None, int | None], Decimal | None]:
+        unit, limit, fixed, find = self._unit, self._limit, self.only_factors, self.factors_at
 
         def plain(at: str, given: int | None, made: int | None) -> Decimal | None:
             if given is None or made is None:
@@ -141,7 +141,7 @@ class CompiledRate:
 
         return plain
 
-    def _factors(self, at: str, size: int) -> tuple[int, ...] | None:
+    def factors_at(self, at: str, size: int) -> tuple[int, ...] | None:
         """The prices on a day for an input of some size."""
         for start, tiers in self._periods:
             if at >= start:
@@ -200,7 +200,7 @@ class CompiledRate:
     ) -> Decimal | None:
         if given is None or made is None or size is None:
             return None
-        factors = self._factors(at, size)
+        factors = self.factors_at(at, size)
         if factors is None:
             return None
         call, per_given, per_made, per_read, per_write, per_write_1h, per_reasoning = factors

@@ -16,6 +16,8 @@ from dataclasses import dataclass, field
 from itertools import accumulate
 from typing import IO, TYPE_CHECKING, TypeAlias
 
+from tap_llm_csv.table import split_table
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
@@ -239,6 +241,10 @@ class Reader:
     def _parse(self, data: bytes, *, closing: bool) -> Batch:
         """Split whole lines into rows; a record whose quote is open stays for the next call."""
         batch = Batch([], self.offset, self.line, data, self._text)
+        table = split_table(data, self._text, self.delimiter, self.width, MAX_RECORD_BYTES)
+        if table is not None:
+            batch.rows = table
+            return batch
         lines, unreadable = self._decode(data)
         if not unreadable and b'"' not in data and self.delimiter:
             try:

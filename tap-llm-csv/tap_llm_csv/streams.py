@@ -12,7 +12,7 @@ from singer_sdk import Stream
 from singer_sdk.mapper import SameRecordTransform
 from typing_extensions import override
 
-from tap_llm_csv.emit import BufferedWriter, record_sink
+from tap_llm_csv.emit import BufferedWriter, line_sink, record_sink
 from tap_llm_csv.schemas import SCHEMAS
 
 if TYPE_CHECKING:
@@ -125,6 +125,19 @@ class FileStream(Stream):
                 self._sink = self._write_by_sdk
         self._sink(records)
 
+    def line_sink(self) -> Callable[[list[str]], None] | None:
+        """Return what takes records as JSON; None where they must be looked at on their way."""
+        writer = self._csv_tap.message_writer
+        if not self.is_plain or not isinstance(writer, BufferedWriter):
+            return None
+        send = line_sink(writer, self.stream_maps[0].stream_alias)
+
+        def write(records: list[str]) -> None:
+            self._write_schema_message()
+            send(records)
+
+        return write
+
     def _write_by_sdk(self, records: list[dict[str, Any]]) -> None:
         for record in records:
             self._write_record_message(record)
@@ -151,3 +164,15 @@ class StreamOutput:
         self._written[stream] += len(records)
         if records:
             self._streams[stream].write(records)
+
+    def lines(self, stream: str) -> Callable[[list[str]], None] | None:
+        """Return what takes a stream's records as JSON, where they leave as they are."""
+        send = self._streams[stream].line_sink() if self._limit is None else None
+        if send is None:
+            return None
+
+        def write(records: list[str]) -> None:
+            self._written[stream] += len(records)
+            send(records)
+
+        return write

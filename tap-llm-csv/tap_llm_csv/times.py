@@ -21,12 +21,12 @@ _ISO = re.compile(
     r"\s*(Z|UTC|GMT|[+-][0-9]{2}(?::?[0-9]{2}(?::?[0-9]{2})?)?)?)?",
     re.IGNORECASE,
 )
+_HOUR = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}[T ][0-9]{2}")
 _EPOCH_TEXT = re.compile(r"[0-9]{1,20}(?:\.[0-9]+)?")
 _DAY_OR_MONTH_FIRST = re.compile(r"[0-9]{1,2}[/.-][0-9]{1,2}[/.-][0-9]{2,4}.*")
 # From September 2001 in seconds, so that 20260223 is not taken for a day in 1970.
 _EPOCH_UNITS = ((10**9, 10**11, 1), (10**11, 10**14, 10**3), (10**14, 10**17, 10**6))
 _HOURS_KEPT = 20_000
-_HOUR_TEXT = len("2026-09-01T12")
 
 
 class Instants:
@@ -39,7 +39,7 @@ class Instants:
     def __init__(self, zone: str = "UTC", time_format: str | None = None) -> None:
         self._zone: tzinfo = UTC if zone.upper() in {"UTC", "Z"} else ZoneInfo(zone)
         self._format = time_format
-        self.hours: dict[str, str] = {}
+        self.hours: dict[str, str] = _Hours()
         self.clock: dict[str, str] = {}
         if time_format is None:
             tails = ("Z", "") if self._zone is UTC else ("Z",)
@@ -50,13 +50,7 @@ class Instants:
     def text(self, cell: str, column: str) -> str | None:
         """The instant in its normal form, or None for an empty cell."""
         moment = self.moment(cell, column)
-        if moment is None:
-            return None
-        text = moment.isoformat()
-        hour = cell[:13]
-        if self.clock and len(hour) == _HOUR_TEXT and hour[10] in "T " and text[19:] == "+00:00":
-            self._remember(hour)
-        return text
+        return None if moment is None else moment.isoformat()
 
     def moment(self, cell: str, column: str) -> datetime | None:
         """The instant as an aware datetime in UTC."""
@@ -83,16 +77,21 @@ class Instants:
             return _from_epoch(Decimal(plain))
         raise ValueError(plain)
 
-    def _remember(self, hour: str) -> None:
-        """Let the plan's shortcut serve this hour: its text was just proven to be a real one."""
-        if len(self.hours) >= _HOURS_KEPT:
-            self.hours.clear()
+
+class _Hours(dict[str, str]):
+    """`2026-09-01 12` → `2026-09-01T12`, for hours that there are; others are a `KeyError`."""
+
+    def __missing__(self, text: str) -> str:
+        if not _HOUR.fullmatch(text):
+            raise KeyError(text)
         try:
-            datetime(int(hour[:4]), int(hour[5:7]), int(hour[8:10]), int(hour[11:]), tzinfo=UTC)
+            datetime(int(text[:4]), int(text[5:7]), int(text[8:10]), int(text[11:]), tzinfo=UTC)
         except ValueError:
-            return
-        if hour[4] == "-" and hour[7] == "-":
-            self.hours[hour] = f"{hour[:10]}T{hour[11:]}"
+            raise KeyError(text) from None
+        if len(self) >= _HOURS_KEPT:
+            self.clear()
+        self[text] = f"{text[:10]}T{text[11:]}"
+        return self[text]
 
 
 def _offset(zone: str) -> tzinfo:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from tap_llm_csv import redact
 from tap_llm_csv.dialects import merge
+from tap_llm_csv.dialects.block_code import BlockPlan, compile_block
 from tap_llm_csv.dialects.headers import layout_of
 from tap_llm_csv.dialects.row_code import RowCode
 from tap_llm_csv.schemas import TIME_COLUMNS
@@ -39,6 +40,7 @@ class RowPlan:
         row_id: A record → the provider's own id, None where the row has none.
         merge: Two records of one key in one file → the one that stands for both.
         redact: Changes a record as `redact` asks, after `identity`; None: nothing is asked.
+        block: Reads many rows at once; None where the dialect needs them one by one.
     """
 
     dialect: str
@@ -55,6 +57,7 @@ class RowPlan:
     row_id: Callable[[Record], str | None]
     merge: Callable[[Record, Record], Record]
     redact: Callable[[Record], None] | None
+    block: BlockPlan | None = None
 
     def convert_object(self, row: Mapping[str, Any]) -> Record:
         """The same for a JSON object whose keys are the header; missing keys are empty cells."""
@@ -83,6 +86,7 @@ def compile_plan(
         HeaderError: It lacks a column that the dialect needs, or the settings do not fit it.
     """
     code = RowCode(dialect, layout_of(header, dialect), options, pricer)
+    convert = code.convert()
     return RowPlan(
         dialect=dialect.name,
         stream=dialect.stream,
@@ -93,11 +97,12 @@ def compile_plan(
         appended=dialect.appended,
         ordinals=dialect.key == "identity" and dialect.repeats,
         time_column=TIME_COLUMNS[dialect.stream],
-        convert=code.convert(),
+        convert=convert,
         identity=code.identity(),
         row_id=_row_id(dialect.row_id),
         merge=merge.sums if dialect.key == "grain" else merge.greatest,
         redact=redact.compile_rules(options.redact, options.redact_key, dialect.stream),
+        block=compile_block(code),
     )
 
 

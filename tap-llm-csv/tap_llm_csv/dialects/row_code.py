@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 Record = dict[str, Any]
 
-_CALL_IDENTITY = (
+CALL_IDENTITY = (
     "timestamp", "model", "input_tokens", "output_tokens", "prompt_name", "duration_ms",
 )  # fmt: skip
 _BUCKET_IDENTITY = ("bucket_start", "bucket_end", "model")
@@ -45,28 +45,27 @@ class RowCode:
         self.pricer = pricer
         self.names: dict[str, str] = {}
         """Each target that the code has a value for → the local variable that holds it."""
+        self.extras = layout.extras
+        self.places: list[tuple[Column, int, str]] = []
+        """Each column that the file has, where, and under which name."""
         self._width = layout.width
-        self._extras = layout.extras
         self._lines: list[str] = []
         self._numbers = count()
         self._scope: dict[str, Any] = {"RowReject": RowReject}
         self._instants: dict[tuple[str, str | None], Instants] = {}
-        self._places: list[tuple[Column, int, str]] = []
         for column in dialect.columns:
             header = column.header_in(layout.cells)
             if header is not None:
-                self._places.append((column, layout.cells[header], header))
+                self.places.append((column, layout.cells[header], header))
 
     def ends_in_free_text(self) -> bool:
         """Whether the header's last column is one that may hold anything."""
         last = self._width - 1
-        return any(
-            place == last and column.kind == "free_text" for column, place, _ in self._places
-        )
+        return any(place == last and column.kind == "free_text" for column, place, _ in self.places)
 
     def convert(self) -> Callable[[Sequence[str]], Record]:
         """Compile the row function."""
-        for column, place, header in self._places:
+        for column, place, header in self.places:
             self._read(column, f"c{place}", header)
         self._derive()
         self._fill_constants()
@@ -84,11 +83,11 @@ class RowCode:
         """Compile the identity function; call it after `convert`."""
         if self.dialect.key == "grain":
             # A provider that the price book found must not decide which bucket a row is.
-            said = any(column.target == "provider" for column, _, _ in self._places)
+            said = any(column.target == "provider" for column, _, _ in self.places)
             columns = (*_BUCKET_IDENTITY, "provider") if said else _BUCKET_IDENTITY
             return merge.grain_identity(self.dialect.name, columns)
         filled = {part.partition(":")[0].strip("'") for part in self._properties()}
-        always = _CALL_IDENTITY if self.dialect.stream == "llm_calls" else ()
+        always = CALL_IDENTITY if self.dialect.stream == "llm_calls" else ()
         parts = [
             "{record[" + repr(name) + "]}" if name in filled else "None"
             for name in (*always, *self.dialect.identity)
@@ -151,12 +150,10 @@ class RowCode:
 
     def _labels_or_time(self, column: Column, value: str, cell: str, header: str) -> None:
         if column.kind == "text":
-            labels = self.put("labels", _Labels(header, self.dialect.nulls))
+            labels = self.put("labels", Labels(header, self.dialect.nulls))
             self.say(f"{value} = {labels}[{cell}]")
             return
-        local = column.kind == "time"
-        habits = (self.options.timezone, self.options.time_format) if local else ("UTC", None)
-        instants = self._instants.setdefault(habits, Instants(*habits))
+        instants = self.instants(column.kind)
         hours, clock = self.put("hours", instants.hours), self.put("clock", instants.clock)
         self.say(
             "try:",
@@ -164,6 +161,14 @@ class RowCode:
             "except KeyError:",
             f"    {value} = {self.put('read', instants.text)}({cell}, {header!r})",
         )
+
+    def instants(self, kind: str) -> Instants:
+        """What reads the times of this kind of column."""
+        local = kind == "time"
+        habits = (self.options.timezone, self.options.time_format) if local else ("UTC", None)
+        if habits not in self._instants:
+            self._instants[habits] = Instants(*habits)
+        return self._instants[habits]
 
     # --- what follows from the cells -----------------------------------------------------------
 
@@ -219,9 +224,9 @@ class RowCode:
         """What has no column of its own: `extra`, and in buckets the dimensions and details."""
         columns = column_names(self.dialect.stream)
         if "extra" in columns:
-            self._gather("extra", self._extras)
+            self._gather("extra", self.extras)
         if "dimensions" in columns:
-            self._gather("details", self._extras)
+            self._gather("details", self.extras)
             if "details" in self.names:
                 self.names["dimensions.details"] = self.names["details"]
             self._gather("dimensions", {})
@@ -278,7 +283,19 @@ _IN_LINE = {
 }
 
 
-class _Labels(dict[str, str | None]):
+def reader_of(dialect: Dialect, kind: str, header: str) -> Callable[[str], Any]:
+    """The careful function for the cells of a column that is neither a label nor a time."""
+    habits: dict[str, Any] = {}
+    if kind in _WITH_HABITS:
+        if dialect.thousands:
+            habits["thousands"] = dialect.thousands
+        if dialect.nulls:
+            habits["nulls"] = dialect.nulls
+    function = getattr(convert, _READERS[kind])
+    return lambda cell: function(cell, header, **habits)
+
+
+class Labels(dict[str, str | None]):
     """Cells of a column with few different values → what they mean, worked out once each."""
 
     def __init__(self, header: str, nulls: frozenset[str]) -> None:
