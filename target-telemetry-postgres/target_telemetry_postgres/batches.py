@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass, field
+from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Final, Literal
 
 from target_telemetry_postgres.columns import (
@@ -20,7 +21,7 @@ from target_telemetry_postgres.columns import (
     UUID,
     base_type,
 )
-from target_telemetry_postgres.convert import to_naive_timestamp
+from target_telemetry_postgres.convert import Misfit, to_naive_timestamp
 from target_telemetry_postgres.rows import UNSET, Row
 
 if TYPE_CHECKING:
@@ -41,6 +42,7 @@ class Destination:
     """Where the rows of a stream go, and how."""
 
     stream: str
+    table: str
     shape: Shape
     mode: Mode
     originals: dict[str, str]
@@ -170,7 +172,11 @@ def _canonical(value: Any, pg_type: str) -> Any:
     if value is None:
         return None
     if pg_type == TIMESTAMPTZ:
-        return to_naive_timestamp(value)
+        try:
+            return to_naive_timestamp(value)
+        except Misfit:
+            # Postgres knows more times than Python (24:00, a leap second), and judges the others.
+            return value
     if pg_type == "jsonb":
-        return json.dumps(json.loads(value), sort_keys=True)
+        return json.dumps(json.loads(value, parse_float=Decimal), sort_keys=True, default=repr)
     return value

@@ -135,10 +135,10 @@ def to_naive_timestamp(value: Any) -> str:
         text += ":00"
     try:
         parsed = datetime.fromisoformat(_microseconds(text))
-    except ValueError:
+        if parsed.tzinfo is not None:
+            parsed = parsed.astimezone(timezone.utc).replace(tzinfo=None)
+    except (ValueError, OverflowError):
         raise Misfit("not an ISO 8601 date and time") from None
-    if parsed.tzinfo is not None:
-        parsed = parsed.astimezone(timezone.utc).replace(tzinfo=None)
     return parsed.isoformat()
 
 

@@ -31,7 +31,7 @@ VALUE_ERRORS: Final = (psycopg.DataError, psycopg.IntegrityError)
 _TOO_LARGE: Final = ("54000", "54001", "53400")
 #: Filter out known rows first when at least this share of a sample is known.
 _MOSTLY: Final = 0.5
-_COPY_LINE: Final = re.compile(r"^COPY \S+, \D*(\d+)(?:, \D*? ([^:]+))?")
+_COPY_LINE: Final = re.compile(r"\D*(\d+)(?:, \D*? ([^:]+))?")
 
 
 @dataclass(slots=True)
@@ -103,6 +103,10 @@ def _about_a_value(error: psycopg.Error) -> bool:
 def _put(connection: Connection, part: Part, rows: Sequence[Row], counts: StreamCounts) -> None:
     """Store rows that are all good, or raise what the server says of the first bad one."""
     destination = part.destination
+    if not destination.shape.columns:
+        connection.execute(upsert.insert_empty(destination.shape, len(rows)))
+        counts.inserted += len(rows)
+        return
     if destination.mode == "append":
         _copy(connection, upsert.copy_to_target(destination.shape), rows, _cells(destination.shape))
         counts.inserted += len(rows)
@@ -224,17 +228,20 @@ def _without_culprit(
     connection: Connection, part: Part, rows: Sequence[Row], error: psycopg.Error
 ) -> tuple[list[Row], Rejection]:
     """The rows without the one that the server refused, and why it did."""
-    at, column = _place(error)
+    at, column = _place(error, part.destination)
     if at is None or at >= len(rows):
         at, error = _search(connection, part, rows, error)
     rejection = _rejection(part.destination, rows[at], error, column or error.diag.column_name)
     return [*rows[:at], *rows[at + 1 :]], rejection
 
 
-def _place(error: psycopg.Error) -> tuple[int | None, str | None]:
+def _place(error: psycopg.Error, destination: Destination) -> tuple[int | None, str | None]:
     """The row and column that COPY names in its context, in whatever language."""
+    appending = destination.mode == "append"
+    into = destination.table if appending else destination.shape.stage_name
+    copying = f"COPY {into}, "
     for line in (error.diag.context or "").splitlines():
-        match = _COPY_LINE.match(line)
+        match = line.startswith(copying) and _COPY_LINE.match(line, len(copying))
         if match:
             return int(match[1]) - 1, match[2]
     return None, None

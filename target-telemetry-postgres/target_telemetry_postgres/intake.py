@@ -11,8 +11,11 @@ from singer_sdk.mapper import RemoveRecordTransform, SameRecordTransform
 from singer_sdk.singerlib.encoding import GenericSingerReader
 
 from target_telemetry_postgres import batchfiles, messages, scrub
+from target_telemetry_postgres.errors import RecordError
 from target_telemetry_postgres.fastlane import NotPlain
+from target_telemetry_postgres.rejection import Rejection
 from target_telemetry_postgres.rows import Refused
+from target_telemetry_postgres.schemas import expanded
 from target_telemetry_postgres.streams import Definition, Options, Sink, define
 
 if TYPE_CHECKING:
@@ -22,6 +25,9 @@ if TYPE_CHECKING:
 
     from target_telemetry_postgres.batches import Part
     from target_telemetry_postgres.rejects import Rejects
+
+#: How half a surrogate pair begins where it was written as if it were UTF-8.
+_HALF_A_PAIR: Final = b"\xed"
 
 requires: Final = GenericSingerReader.assert_line_requires
 
@@ -70,9 +76,15 @@ class Intake:
         self._batch_rows = batch_rows
         self._logger = logger
         self._sources: dict[str, Source] = {}
-        self._sinks: dict[str, Sink] = {}
+        #: By the tap's stream and the stream it goes to: two may go to one, each by its own SCHEMA.
+        self._sinks: dict[tuple[str, str], Sink] = {}
+        #: Whose rows wait for the stream they go to; those of another come in a later transaction.
+        self._turns: dict[str, str] = {}
         self._versioned: set[str] = set()
         self._warned_of_versions: set[str] = set()
+        #: The version that each stream is in, and those that had batches before they had one.
+        self._active: dict[str, int] = {}
+        self._undated: set[str] = set()
         self.line = 0
         self.rows = 0
         self.bytes = 0
@@ -82,6 +94,7 @@ class Intake:
     def take(self) -> list[Part]:
         """Everything that is buffered; counting starts anew."""
         parts = [part for sink in self._sinks.values() if (part := sink.take())]
+        self._turns.clear()
         self.rows = self.bytes = 0
         self.oldest = None
         return parts
@@ -96,7 +109,7 @@ class Intake:
             self.careful_record(messages.decode(line), line)
             return
         if envelope.version is not None and self._options.versions:
-            sink = self._with_versions(sink.definition.stream, sink)
+            sink = self._with_versions(envelope.stream, sink.definition.stream)
         try:
             row = sink.plan.whole_row(envelope.record)
             if row is None or not sink.accept_whole(row, self.line):
@@ -111,7 +124,7 @@ class Intake:
         """The SDK's ordinary road: stream maps, its validation, value by value."""
         requires(message, {"stream", "record"})
         record = message["record"]
-        if b"\\u" in line:
+        if b"\\u" in line or _HALF_A_PAIR in line:
             record, dropped = scrub.scrub(record)
             self.dropped_characters += dropped
         self._careful(
@@ -121,30 +134,44 @@ class Intake:
 
     def _careful(self, stream: str, record: Any, version: Any, extracted_at: Any) -> None:
         for stream_map in self._source(stream, "record").maps:
+            alias = stream_map.stream_alias
+            if not isinstance(record, dict):
+                reason = "the record is not an object"
+                self._reject(self._sinks[stream, alias], Rejection(alias, reason, record))
+                continue
             transformed = stream_map.transform(dict(record))
             if transformed is None:
                 continue
-            alias = stream_map.stream_alias
-            sink = self._sinks[alias]
+            if self._turns.setdefault(alias, stream) != stream:
+                self._outlet.flush()
+                self._turns[alias] = stream
+            sink = self._sinks[stream, alias]
             if version is not None and self._options.versions:
-                sink = self._with_versions(alias, sink)
+                sink = self._with_versions(stream, alias)
             try:
                 row = sink.plan.careful_row(transformed)
             except Refused as refused:
-                sink.buffer.read += 1
-                sink.buffer.rejected += 1
-                self._rejects.take(refused.rejection, self.line)
+                self._reject(sink, refused.rejection)
             else:
                 sink.accept(row, version, extracted_at, self.line)
+
+    def _reject(self, sink: Sink, rejection: Rejection) -> None:
+        sink.buffer.read += 1
+        sink.buffer.rejected += 1
+        self._rejects.take(rejection, self.line)
 
     def batch(self, message: dict[str, Any]) -> None:
         """Records in files; they are not checked less for that."""
         requires(message, {"stream", "encoding", "manifest"})
+        stream = message["stream"]
+        version = self._active.get(stream)
+        if version is None:
+            self._undated.add(stream)
         for text in batchfiles.records(message["encoding"], message["manifest"]):
             record = messages.decode(text) if isinstance(text, bytes) else text
             record, dropped = scrub.scrub(record)
             self.dropped_characters += dropped
-            self._careful(message["stream"], record, None, None)
+            self._careful(stream, record, version, None)
             self._count(len(text))
             if self.rows >= self._batch_rows:
                 self._outlet.flush()
@@ -172,50 +199,77 @@ class Intake:
         requires(message, {"stream", "schema"})
         requires(message["schema"], {"properties"})
         stream, schema, key = message["stream"], message["schema"], message.get("key_properties")
+        if not isinstance(schema["properties"], dict):
+            raise RecordError(
+                f"Line {self.line:,}: the properties in the SCHEMA of stream '{stream}' are not an "
+                "object; correct the tap's catalog."
+            )
         known = self._sources.get(stream)
         if known is not None and known.schema == schema and known.key == key:
             return
         self._outlet.flush()
-        self._mapper.register_raw_stream_schema(stream, schema, key)
+        self._mapper.register_raw_stream_schema(stream, expanded(schema), key)
         source = Source(schema, key)
         for stream_map in self._mapper.stream_maps[stream]:
             if not isinstance(stream_map, RemoveRecordTransform):
-                self._open_sink(stream_map)
                 source.maps.append(stream_map)
+        self._sources.pop(stream, None)
         self._sources[stream] = source
-        self._choose_road(source)
+        for alias in dict.fromkeys(stream_map.stream_alias for stream_map in source.maps):
+            self._open_sinks(alias)
 
-    def _open_sink(self, stream_map: Any) -> None:
-        alias = stream_map.stream_alias
-        definition = define(
-            alias,
-            stream_map.transformed_schema,
-            stream_map.transformed_key_properties,
-            self._options,
-            versioned=alias in self._versioned,
-        )
-        self._sinks[alias] = self._outlet.open_sink(definition)
+    def _open_sinks(self, alias: str) -> None:
+        """Prepare the table for all that goes there; first for the newest, which may change it."""
+        feeding = [
+            (stream, stream_map)
+            for stream, source in reversed(self._sources.items())
+            for stream_map in source.maps
+            if stream_map.stream_alias == alias
+        ]
+        for stream, stream_map in feeding:
+            definition = define(
+                alias,
+                stream_map.transformed_schema,
+                stream_map.transformed_key_properties,
+                self._options,
+                versioned=alias in self._versioned,
+            )
+            self._sinks[stream, alias] = self._outlet.open_sink(definition)
+        for stream, _ in feeding:
+            self._choose_road(stream, alone=len(feeding) == 1)
 
-    def _choose_road(self, source: Source) -> None:
-        if len(source.maps) != 1:
+    def _choose_road(self, stream: str, *, alone: bool) -> None:
+        source = self._sources[stream]
+        source.fast = None
+        if len(source.maps) != 1 or not alone:
             return
         (stream_map,) = source.maps
         if type(stream_map) is SameRecordTransform and not stream_map.flattening_enabled:
-            source.fast = self._sinks[stream_map.stream_alias]
+            source.fast = self._sinks[stream, stream_map.stream_alias]
 
     # --- ACTIVATE_VERSION --------------------------------------------------------------------
 
     def activate_version(self, message: dict[str, Any]) -> None:
         """The stream is complete in this version: rows of earlier ones are gone at the source."""
         requires(message, {"stream", "version"})
-        for stream_map in self._source(message["stream"], "version").maps:
+        stream, version = message["stream"], int(message["version"])
+        if stream in self._undated:
+            # Batch files name no version: to go by it would delete what they have just brought.
+            self._logger.warning(
+                "Stream '%s': its BATCH messages came before any version, so rows of earlier "
+                "versions are kept.",
+                stream,
+            )
+            return
+        self._active[stream] = version
+        for stream_map in self._source(stream, "version").maps:
             alias = stream_map.stream_alias
             if not self._options.versions:
                 self._ignore_versions(alias)
                 continue
-            sink = self._with_versions(alias, self._sinks[alias])
+            sink = self._with_versions(stream, alias)
             self._outlet.flush()
-            self._outlet.activate(sink, int(message["version"]))
+            self._outlet.activate(sink, version)
 
     def _ignore_versions(self, alias: str) -> None:
         if alias not in self._warned_of_versions:
@@ -224,15 +278,10 @@ class Intake:
                 "`ACTIVATE_VERSION` messages are not enabled for '%s'. Ignoring.", alias
             )
 
-    def _with_versions(self, alias: str, sink: Sink) -> Sink:
+    def _with_versions(self, stream: str, alias: str) -> Sink:
         """The sink, with the columns that ACTIVATE_VERSION needs from the first version on."""
-        if alias in self._versioned:
-            return sink
-        self._versioned.add(alias)
-        self._outlet.flush()
-        for source in self._sources.values():
-            for stream_map in source.maps:
-                if stream_map.stream_alias == alias:
-                    self._open_sink(stream_map)
-            self._choose_road(source)
-        return self._sinks[alias]
+        if alias not in self._versioned:
+            self._versioned.add(alias)
+            self._outlet.flush()
+            self._open_sinks(alias)
+        return self._sinks[stream, alias]

@@ -68,6 +68,18 @@ def decode(text: bytes | msgspec.Raw) -> Any:
             raise InvalidInputLine(f"Unable to parse line as JSON: {shown}") from None
 
 
+def refuse_misshapen(message: dict[str, Any], number: int) -> None:
+    """Stop at a message that no Singer tap means, where it is and not where it would fail.
+
+    Raises:
+        InvalidInputLine: With the line's number.
+    """
+    for name, kind, words in (("stream", str, "a name"), ("schema", dict, "an object")):
+        if not isinstance(message.get(name, kind()), kind):
+            shown = shortened(str(message[name]))
+            raise InvalidInputLine(f"Line {number:,}: the message's {name} is not {words}: {shown}")
+
+
 def lines(source: IO[Any] | None) -> Iterator[bytes | None]:
     """Each line as bytes; None now and then while there is no input, so the caller can act."""
     stream = sys.stdin if source is None else source

@@ -26,6 +26,38 @@ _Exact = validators.extend(  # type: ignore[no-untyped-call] # their stubs leave
 )
 
 
+def expanded(schema: dict[str, Any]) -> dict[str, Any]:
+    """The schema with what its `$ref`s name put in their place, so each property stands alone.
+
+    A schema that refers to itself allows anything there; what is outside the schema, too.
+    """
+
+    def put(part: Any, within: tuple[str, ...]) -> Any:
+        if isinstance(part, list):
+            return [put(one, within) for one in part]
+        if not isinstance(part, dict):
+            return part
+        reference = part.get("$ref")
+        if not isinstance(reference, str):
+            return {name: put(value, within) for name, value in part.items()}
+        found = None if reference in within else _named(schema, reference)
+        beside = {name: value for name, value in part.items() if name != "$ref"}
+        return put({**found, **beside} if isinstance(found, dict) else beside, (*within, reference))
+
+    made: dict[str, Any] = put(schema, ())
+    return made
+
+
+def _named(schema: dict[str, Any], reference: str) -> Any:
+    found: Any = schema
+    if not reference.startswith("#/"):
+        return None
+    for step in reference[2:].split("/"):
+        name = step.replace("~1", "/").replace("~0", "~")
+        found = found.get(name) if isinstance(found, dict) else None
+    return found
+
+
 def validator(schema: Json) -> Any:
     """A validator of values by this schema."""
     return _Exact(dict(schema))

@@ -88,7 +88,8 @@ def define(
     except the mark of a deletion: dropping that one would bring deleted rows back to life.
     """
     made = copy.deepcopy(dict(schema))
-    properties = made["properties"]
+    properties = {name: _as_object(value) for name, value in made["properties"].items()}
+    made["properties"] = properties
     declared = DELETED_AT in properties
     for name in METADATA:
         properties.pop(name, None)
@@ -108,7 +109,16 @@ def define(
             f"Stream '{stream}': the key property '{missing[0]}' is not among the SCHEMA's "
             "properties; correct the tap's catalog."
         )
-    return Definition(stream, made, tuple(key or ()), appended, DELETED_AT in properties)
+    return Definition(
+        stream, made, tuple(dict.fromkeys(key or ())), appended, DELETED_AT in properties
+    )
+
+
+def _as_object(schema: Any) -> Any:
+    """A schema may be `true` or `false`: anything, or nothing."""
+    if isinstance(schema, dict):
+        return schema
+    return {"not": {}} if schema is False else {}
 
 
 def mode_of(options: Options, definition: Definition, table: Table, key: Sequence[str]) -> Mode:
@@ -139,6 +149,7 @@ class Sink:
         types = {name: into.columns[name].pg_type for name in wanted.columns}
         self.destination = Destination(
             stream=definition.stream,
+            table=into.name,
             shape=Shape(
                 into.identifier,
                 types,

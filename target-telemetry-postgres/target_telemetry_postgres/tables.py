@@ -20,6 +20,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
 MADE_HERE: Final = "Made by target-telemetry-postgres from the stream "
+#: What the migrations make for the target itself; no stream writes here.
+OWN_TABLES: Final = frozenset(
+    ["version", "ingest_runs", "rejected_records", "runner_prices", "retention_policies"]
+)
 #: The first server that can hold NULL keys unique.
 NULLS_NOT_DISTINCT: Final = 150000
 
@@ -48,6 +52,7 @@ class Table:
     comment: str | None = None
     kind: str = "r"
     referenced: bool = False
+    primary_key: str | None = None
 
     @property
     def identifier(self) -> sql.Identifier:
@@ -115,7 +120,8 @@ select c.relkind::text, obj_description(c.oid, 'pg_class'),
                   where d.refobjid = c.oid and d.refclassid = 'pg_class'::regclass
                     and d.classid = 'pg_rewrite'::regclass and r.ev_class <> c.oid)
        or exists (select from pg_constraint k where k.confrelid = c.oid)
-       or exists (select from pg_trigger t where t.tgrelid = c.oid and not t.tgisinternal)
+       or exists (select from pg_trigger t where t.tgrelid = c.oid and not t.tgisinternal),
+       (select k.conname::text from pg_constraint k where k.conrelid = c.oid and k.contype = 'p')
 from pg_class c join pg_namespace n on n.oid = c.relnamespace
 where n.nspname = %s and c.relname = %s
 """
@@ -126,7 +132,7 @@ def read_table(connection: Connection, schema: str, name: str) -> Table | None:
     found = connection.execute(_TABLE, (schema, name)).fetchone()
     if found is None:
         return None
-    kind, comment, referenced = found
+    kind, comment, referenced, primary_key = found
     if kind not in {"r", "p", "f"}:
         raise RecordError(
             f'"{schema}"."{name}" is not a table; rename it, or give the stream another name with '
@@ -138,7 +144,7 @@ def read_table(connection: Connection, schema: str, name: str) -> Table | None:
     keys = tuple(
         tuple(row[0]) for row in connection.execute(_KEYS, (schema, name)).fetchall() if row[0]
     )
-    return Table(schema, name, columns, keys, comment, kind, referenced)
+    return Table(schema, name, columns, keys, comment, kind, referenced, primary_key)
 
 
 # --- Decisions -------------------------------------------------------------------------------
@@ -154,6 +160,11 @@ def changes(
     """
     if table is None:
         return _create(wanted, schema, keyed=keyed, server_version=server_version)
+    if table.name in OWN_TABLES and not table.made_here:
+        raise RecordError(
+            f"Stream '{wanted.stream}': {_said(table)} is the target's own; give the stream "
+            "another name with a stream map's __alias__."
+        )
     todo = Changes()
     for name, pg_type in wanted.columns.items():
         column = table.columns.get(name)
@@ -255,12 +266,12 @@ def _check_key(todo: Changes, table: Table, wanted: Wanted, server_version: int)
         )
     locked = [name for name in wanted.key if _not_null(table, name)]
     if wanted.nullable_key and locked and table.made_here and server_version >= NULLS_NOT_DISTINCT:
-        constraint = sql.Identifier(f"{wanted.table.name}"[:58] + "_pkey")
-        todo.add(
-            sql.SQL("ALTER TABLE {} DROP CONSTRAINT IF EXISTS {}").format(
-                table.identifier, constraint
+        if table.primary_key is not None:
+            todo.add(
+                sql.SQL("ALTER TABLE {} DROP CONSTRAINT {}").format(
+                    table.identifier, sql.Identifier(table.primary_key)
+                )
             )
-        )
         for name in locked:
             todo.add(
                 sql.SQL("ALTER TABLE {} ALTER COLUMN {} DROP NOT NULL").format(

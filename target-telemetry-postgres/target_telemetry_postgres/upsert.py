@@ -107,6 +107,13 @@ def copy_to_target(shape: Shape) -> sql.Composed:
     return sql.SQL("COPY {} ({}) FROM STDIN").format(shape.target, _names(list(shape.columns)))
 
 
+def insert_empty(shape: Shape, rows: int) -> sql.Composed:
+    """Rows of a stream that has no properties, which COPY has no words for."""
+    return sql.SQL("INSERT INTO {} SELECT FROM generate_series(1, {})").format(
+        shape.target, sql.Literal(rows)
+    )
+
+
 def lock_known(shape: Shape, *, null_keys: bool = False) -> sql.Composed:
     """Lock, in key order, the rows that are about to be read and then written."""
     return sql.SQL(
