@@ -14,7 +14,7 @@ from psycopg import sql
 from psycopg.conninfo import conninfo_to_dict
 
 from target_telemetry_postgres import conninfo as _conninfo
-from target_telemetry_postgres.errors import ConfigError
+from target_telemetry_postgres.errors import ConfigError, MigrationError
 from target_telemetry_postgres.explain import explain, is_transient
 from target_telemetry_postgres.settings import with_defaults
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     import sqlalchemy
 
-__all__ = ["Database", "explain", "is_transient", "open_database"]
+__all__ = ["Database", "explain", "explained", "is_transient", "open_database"]
 
 _LONGEST_PAUSE: Final = 5.0
 
@@ -124,6 +124,20 @@ def _session(lock_timeout: float) -> sql.Composed:
         " SET bytea_output TO 'hex'; SET extra_float_digits TO 1;"
         " SET standard_conforming_strings TO on; SET lock_timeout TO {lock_timeout}"
     ).format(lock_timeout=sql.Literal(int(lock_timeout * 1000)))
+
+
+@contextmanager
+def explained(database: Database) -> Iterator[None]:
+    """Raise what Postgres says in this block as the sentence for it."""
+    try:
+        yield
+    except psycopg.errors.UndefinedTable as error:
+        raise MigrationError(
+            f"{database.describe()} has no tables of ours in schema "
+            f'"{database.schema}" ({error.diag.message_primary}); `telemetry migrate` makes them.'
+        ) from error
+    except psycopg.Error as error:
+        raise explain(error, database) from error
 
 
 @contextmanager

@@ -7,13 +7,12 @@ committed.
 
 from __future__ import annotations
 
-import gc
 import logging
 import sys
 import time
 import uuid
 from collections import Counter
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 from typing import IO, TYPE_CHECKING, Any, Final, Literal
 
 import psycopg
@@ -22,7 +21,7 @@ from singer_sdk.singerlib.exceptions import InvalidInputLine
 
 from target_telemetry_postgres import messages, retention, versions
 from target_telemetry_postgres.batches import Batch
-from target_telemetry_postgres.database import Database, open_database
+from target_telemetry_postgres.database import Database, explained, open_database
 from target_telemetry_postgres.errors import TelemetryError
 from target_telemetry_postgres.intake import Intake, requires
 from target_telemetry_postgres.ledger import Ledger, StreamCounts, meltano_state_id
@@ -33,10 +32,10 @@ from target_telemetry_postgres.rejects import Rejects
 from target_telemetry_postgres.settings import with_defaults
 from target_telemetry_postgres.streams import Definition, Options, Sink
 from target_telemetry_postgres.tables import prepare
-from target_telemetry_postgres.writer import Stopped, Writer
+from target_telemetry_postgres.writer import Stopped, Writer, two_threads_at_work
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Mapping
 
     from singer_sdk.mapper import PluginMapper
 
@@ -46,8 +45,6 @@ if TYPE_CHECKING:
 MAX_BYTES: Final = 32 << 20
 #: Flush when the oldest buffered row has waited this long.
 MAX_AGE_SECONDS: Final = 30.0
-SWITCH_SECONDS: Final = 0.0005
-GC_THRESHOLD: Final = 50_000
 #: On a signal, how long the transaction under way may take to finish.
 GRACE_SECONDS: Final = 5.0
 
@@ -109,6 +106,10 @@ class Load:
 
     def _open(self) -> None:
         self._database: Database = self._stack.enter_context(open_database(self._config))
+        with explained(self._database):
+            self._begin()
+
+    def _begin(self) -> None:
         policies = retention.parse_policies(self._config)
         ensure_schema(self._database, self._config["migrate"])
         self.run_id = str(uuid.uuid4())
@@ -129,7 +130,7 @@ class Load:
         """Take every line of the input; what fails ends the run."""
         seen: Counter[str] = Counter()
         try:
-            with _two_threads_at_work():
+            with two_threads_at_work():
                 self._loop(source, seen)
         except (Stopped, KeyboardInterrupt):
             self.interrupt()
@@ -176,6 +177,7 @@ class Load:
             shown = shortened(line.decode("utf-8", "replace").strip())
             raise InvalidInputLine(f"Line {self._intake.line:,} is not a Singer message: {shown}")
         requires(message, {"type"})
+        messages.refuse_misshapen(message, self._intake.line)
         kind = str(message["type"])
         if kind == "RECORD":
             self._intake.careful_record(message, line)
@@ -246,7 +248,9 @@ class Load:
     # --- STATE and flushing ------------------------------------------------------------------
 
     def _take_state(self, value: bytes | None) -> None:
-        self._state = value
+        # An empty state would have the runner forget the one it has.
+        if value is not None and value.strip(b"{} \t"):
+            self._state = value
 
     def flush(self) -> None:
         """Hand everything that waits to the writer, with the newest state."""
@@ -272,7 +276,7 @@ class Load:
         self._rejects.count(result.rejections)
 
     def _emit_state(self, state: bytes) -> None:
-        if state not in (b"{}", self._emitted):
+        if state != self._emitted:
             self._emit(state.decode("utf-8"))
             self._emitted = state
 
@@ -302,9 +306,12 @@ class Load:
         if not self._config["prune"]:
             return
         most = float(self._config["prune_max_seconds"])
-        for pruned in retention.prune(self._database, self._policies, max_seconds=most):
+        for pruned in retention.prune(
+            self._database, self._policies, max_seconds=most, stop=self._stopping
+        ):
             if pruned.rows:
                 self._ledger_pruned(pruned.table, pruned.rows)
+        self._check_stop()
 
     def _ledger_pruned(self, table: str, rows: int) -> None:
         with self._database.connect(purpose="ledger") as connection:
@@ -316,7 +323,7 @@ class Load:
         if self._closed:
             return
         try:
-            if not self._writer.failed and self._options.load_method != "overwrite":
+            if self._writer.working and self._options.load_method != "overwrite":
                 self.flush()
                 self._writer.drain(give_up=self._stopping)
         except (TelemetryError, SingerSDKError, psycopg.Error, Stopped) as second:
@@ -353,7 +360,10 @@ class Load:
         )
 
     def _end(self, status: Status, error: str | None) -> None:
-        with self._database.connect(purpose="ledger") as connection:
+        with (
+            explained(self._database),
+            self._database.connect(purpose="ledger") as connection,
+        ):
             if error is not None:
                 self._shadows.drop(connection)
             self._ledger.finish(connection, status, error)
@@ -368,23 +378,6 @@ class Load:
                 "were dropped: Postgres cannot store them."
             )
         ]
-
-
-@contextmanager
-def _two_threads_at_work() -> Iterator[None]:
-    """Let the writer have the interpreter as soon as Postgres has answered it.
-
-    It needs it for moments only, and by default would wait 5 ms for each of them. Rows are lists
-    in lists and never cycles, so looking for cycles among them ten times a batch is idle work.
-    """
-    interval, thresholds = sys.getswitchinterval(), gc.get_threshold()
-    sys.setswitchinterval(SWITCH_SECONDS)
-    gc.set_threshold(GC_THRESHOLD, *thresholds[1:])
-    try:
-        yield
-    finally:
-        sys.setswitchinterval(interval)
-        gc.set_threshold(*thresholds)
 
 
 def sentence(error: BaseException) -> str:

@@ -29,7 +29,7 @@ from target_telemetry_postgres.policies import (
 from target_telemetry_postgres.sweeps import plan
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
 
     from target_telemetry_postgres.database import Database
     from target_telemetry_postgres.sweeps import Sweep
@@ -111,8 +111,11 @@ def prune(
     *,
     dry_run: bool = False,
     max_seconds: float = 600,
+    stop: Callable[[], bool] = lambda: False,
 ) -> list[PruneResult]:
     """Delete, or with `dry_run` count, what the policies let go; on a connection of its own.
+
+    It ends between two pieces when `stop` says so; the rest goes next time.
 
     Raises:
         RetentionError: When the clocks of Postgres and of this machine disagree.
@@ -127,7 +130,7 @@ def prune(
                 if dry_run:
                     results.append(_count(conn, target))
                     continue
-                result = _prune_table(conn, target, deadline)
+                result = _prune_table(conn, target, lambda: time.monotonic() > deadline or stop())
                 _remember(conn, target, result)
                 results.append(result)
     except psycopg.Error as error:
@@ -169,12 +172,12 @@ def _count(conn: Connection, target: Target) -> PruneResult:
     return replace(_nothing(target), rows=rows, oldest=_instant(oldest), newest=_instant(newest))
 
 
-def _prune_table(conn: Connection, target: Target, deadline: float) -> PruneResult:
+def _prune_table(conn: Connection, target: Target, enough: Callable[[], bool]) -> PruneResult:
     result = _nothing(target)
     for sweep in plan(conn, target.schema, target.policy.table, target.conditions()):
         more = True
         while more:
-            if time.monotonic() > deadline:
+            if enough():
                 return replace(result, complete=False)
             started = time.monotonic()
             try:

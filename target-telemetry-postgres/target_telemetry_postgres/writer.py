@@ -6,10 +6,13 @@ is emitted only after every row before it has been committed.
 
 from __future__ import annotations
 
+import gc
 import queue
 import random
+import sys
 import threading
 import time
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
@@ -20,7 +23,7 @@ from target_telemetry_postgres.flush import Connection, Result, write
 
 if TYPE_CHECKING:
     import logging
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from target_telemetry_postgres.batches import Batch
 
@@ -30,6 +33,9 @@ T = TypeVar("T")
 MAX_ATTEMPTS: Final = 8
 _LONGEST_PAUSE: Final = 5.0
 _POLL: Final = 0.2
+
+SWITCH_SECONDS: Final = 0.0005
+GC_THRESHOLD: Final = 50_000
 
 
 class Stopped(Exception):  # noqa: N818 - a request, not an error
@@ -103,9 +109,9 @@ class Writer:
             raise self._error
 
     @property
-    def failed(self) -> bool:
-        """Whether something went wrong in the thread; then nothing more is written."""
-        return self._error is not None
+    def working(self) -> bool:
+        """Whether it still writes what it is given: nothing went wrong, and it was not closed."""
+        return self._error is None and self._thread.is_alive()
 
     def close(self, *, grace: float | None = None) -> None:
         """Stop after what is being written; after `grace` seconds it is rolled back instead."""
@@ -238,3 +244,20 @@ class Writer:
             connection.rollback()
         except psycopg.Error:
             connection.close()
+
+
+@contextmanager
+def two_threads_at_work() -> Iterator[None]:
+    """Let the writer have the interpreter as soon as Postgres has answered it.
+
+    It needs it for moments only, and by default would wait 5 ms for each of them. Rows are lists
+    in lists and never cycles, so looking for cycles among them ten times a batch is idle work.
+    """
+    interval, thresholds = sys.getswitchinterval(), gc.get_threshold()
+    sys.setswitchinterval(SWITCH_SECONDS)
+    gc.set_threshold(GC_THRESHOLD, *thresholds[1:])
+    try:
+        yield
+    finally:
+        sys.setswitchinterval(interval)
+        gc.set_threshold(*thresholds)

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from target_telemetry_postgres.errors import ConfigError, MigrationError
+from target_telemetry_postgres.errors import ConfigError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -53,24 +53,10 @@ class Session:
     @contextmanager
     def database(self) -> Iterator[Database]:
         """Open the database; an embedded server runs at least until the block ends."""
-        import psycopg
+        from target_telemetry_postgres.database import explained, open_database
 
-        from target_telemetry_postgres.database import (
-            explain,
-            open_database,
-        )
-
-        with open_database(self.config) as database:
-            try:
-                yield database
-            except psycopg.errors.UndefinedTable as error:
-                raise MigrationError(
-                    f"{database.describe()} has no tables of ours in schema "
-                    f'"{database.schema}" ({error.diag.message_primary}); '
-                    "`telemetry migrate` makes them."
-                ) from error
-            except psycopg.Error as error:
-                raise explain(error, database) from error
+        with open_database(self.config) as database, explained(database):
+            yield database
 
     @contextmanager
     def reading(self, database: Database | None = None) -> Iterator[Reader]:
