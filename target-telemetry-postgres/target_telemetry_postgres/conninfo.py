@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 from typing import TYPE_CHECKING, Any, Final
+from urllib.parse import quote
 
 import psycopg
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
@@ -41,6 +42,8 @@ _KEEPALIVES: Final = {
 }
 
 _SCHEME: Final = re.compile(r"^postgres(?:ql)?(?:\+\w+)?://", re.IGNORECASE)
+#: `user:` and not `host:5432`.
+_BEGINS_WITH_PASSWORD: Final = re.compile(r"[^:/?@]*:(?!\d*(?:[/?]|$))")
 _URL_HELP: Final = (
     "it should look like postgresql://user:password@host:5432/database, with special characters "
     "in the password percent-encoded."
@@ -89,11 +92,19 @@ def _from_url(url: str) -> dict[str, Any]:
 
 
 def _encode_userinfo(rest: str) -> str:
-    """Let a password hold a bare `@` or space, as SQLAlchemy writes them and libpq does not."""
-    authority, slash, path = rest.partition("/")
-    userinfo, at, host = authority.rpartition("@")
-    userinfo = userinfo.replace("@", "%40").replace(" ", "%20")
-    return f"{userinfo}{at}{host}{slash}{path}"
+    """Let a password hold a bare `@`, `/` or space, as SQLAlchemy does and libpq does not.
+
+    libpq would take what follows the slash for the database, and every message would show it.
+    """
+    head, mark, query = rest.partition("?")
+    if "@" not in head and _BEGINS_WITH_PASSWORD.match(rest):
+        head, mark, query = rest, "", ""
+    userinfo, at, place = head.rpartition("@")
+    if "/" in userinfo.partition(":")[0]:
+        return rest
+    for bare in "@/? ":
+        userinfo = userinfo.replace(bare, quote(bare, safe=""))
+    return f"{userinfo}{at}{place}{mark}{query}"
 
 
 def secrets_of(conninfo: str) -> list[str]:

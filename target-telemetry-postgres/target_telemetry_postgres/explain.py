@@ -87,6 +87,8 @@ def is_transient(error: psycopg.Error) -> bool:
 def explain(error: psycopg.Error, database: Database) -> DatabaseError:
     """The sentence for one failure; chain it with `raise … from error`."""
     detail = _detail(error)
+    for secret in secrets_of(database.conninfo):
+        detail = detail.replace(secret, "***")
     pattern = _BY_STATE.get(error.sqlstate or "")
     if pattern is None and error.sqlstate is None:
         text = str(error)
@@ -94,8 +96,6 @@ def explain(error: psycopg.Error, database: Database) -> DatabaseError:
     sentence = (pattern or "failed at {place}: {detail}").format(
         place=database.describe(), detail=detail
     )
-    for secret in secrets_of(database.conninfo):
-        sentence = sentence.replace(secret, "***")
     ending = "" if sentence.endswith("?") else "."
     return DatabaseError(f"Postgres {sentence}{ending}", transient=is_transient(error))
 
