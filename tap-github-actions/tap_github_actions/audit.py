@@ -14,7 +14,7 @@ from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from tap_github_actions.errors import NotFoundError
-from tap_github_actions.listing import Batch, Run, created
+from tap_github_actions.listing import Batch, Run, between, created
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -160,14 +160,10 @@ class Audit:
 
     def _is_open(self, gap: Gap) -> bool:
         """Whether nobody has asked for it yet."""
-        before = self.before
-        covered = before.covered_from
-        if covered is not None and gap.above >= covered:
-            if gap.high <= before.numbers.get(gap.workflow, 0):
-                return False
-            if not before.is_due(gap.above, gap.above):
-                return False
-        return not self._is_known(gap)
+        # A walk that was killed half-way down leaves looks of different age: the run may belong to
+        # the part that has not been looked at since.
+        below = gap.above if gap.below is None else min(gap.below, gap.above)
+        return not self.before.is_settled(below, gap.above) and not self._is_known(gap)
 
     def _is_known(self, gap: Gap) -> bool:
         return all(self.before.was_missing(gap.workflow, n) for n in (gap.low, gap.high))
@@ -184,9 +180,9 @@ class Audit:
             is_young = above > self.now - INDEX_DELAY
             keep = partial(fills, asked)
             try:
-                found += self.listing.of_workflow(
-                    workflow, keep, below, None if is_young else above
-                )
+                lowest = min(gap.low for gap in asked)
+                window = None if is_young else between(below, above)
+                found += self.listing.of_workflow(workflow, keep, lowest, window)
             except NotFoundError:
                 continue  # the workflow is gone, and its runs with it
         return found

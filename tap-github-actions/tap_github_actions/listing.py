@@ -10,16 +10,17 @@ matter. Whatever slips through between two pages is found by the audit (`audit.p
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 from tap_github_actions.errors import PaginationLimitError, RepositoryError
-from tap_github_actions.paging import PAGE_SIZES, Page, read_page
+from tap_github_actions.paging import PAGE_SIZES, Page, read_all, read_page
 from tap_github_actions.records import format_time, parse_time
+from tap_github_actions.state import SECOND
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
+    from datetime import datetime
 
     from tap_github_actions.client import Client
     from tap_github_actions.planning import Stretch
@@ -27,7 +28,6 @@ if TYPE_CHECKING:
 
 Run = dict[str, Any]
 KEY = "workflow_runs"
-SECOND = timedelta(seconds=1)
 FULL = PAGE_SIZES[0]
 FILTER_CAP = 1000
 QUIET_ANSWERS = 2
@@ -132,29 +132,24 @@ class Listing:
         return found
 
     def of_workflow(
-        self,
-        workflow: int,
-        keep: Callable[[Run], bool],
-        low: datetime | None,
-        high: datetime | None,
+        self, workflow: int, keep: Callable[[Run], bool], lowest: int, window: str | None
     ) -> list[Run]:
         """Return runs of a workflow that have not been seen.
 
         Args:
             workflow: Its id.
             keep: Which runs are looked for.
-            low: The oldest creation to look at; None: no end.
-            high: The newest; None: the newest hundred runs, straight from the database.
+            lowest: The lowest run number among them.
+            window: The creations to look at; None: the newest, straight from the database.
         """
         path = f"{self.path}/actions/workflows/{workflow}/runs"
-        params = dict(self.params)
-        if high is not None:
-            params["created"] = between(low, high)
+        params = {**self.params, **({"created": window} if window else {})}
         found: list[Run] = []
         for offset in range(0, FILTER_CAP, FULL):
             page = read_page(self.client, path, KEY, offset, params=params)
             found += self._fresh(page.items, keep)
-            if page.is_last or not page.items or high is None:
+            numbers = [run.get("run_number") or 0 for run in page.items]
+            if page.is_last or not numbers or (window is None and min(numbers) < lowest):
                 break
         return found
 
@@ -288,8 +283,7 @@ class Listing:
         """Return the runs of one second that have not been seen."""
         runs, whole = self._window(f"{self.path}/actions/runs", second, second)
         if not whole:
-            workflows = read_page(self.client, f"{self.path}/actions/workflows", "workflows").items
-            for workflow in workflows:
+            for workflow in read_all(self.client, f"{self.path}/actions/workflows", "workflows"):
                 path = f"{self.path}/actions/workflows/{workflow['id']}/runs"
                 more, whole = self._window(path, second, second)
                 if not whole:

@@ -21,6 +21,7 @@ from tap_github_actions.errors import StateError
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+SECOND = timedelta(seconds=1)
 OVERLAP = timedelta(minutes=10)
 """How long GitHub may take to show what has happened."""
 MAX_LOOKS = 6
@@ -132,15 +133,21 @@ class Bookmark:
         """Return when a run of this creation was last looked at; None: never."""
         return next((look.at for look in self.looks if created >= look.low), None)
 
-    def is_due(self, created: datetime, began: datetime) -> bool:
-        """Whether an attempt that began then may be missing from what was emitted."""
-        since = self.new_since(created)
-        return since is None or began >= since
-
     def new_since(self, created: datetime) -> datetime | None:
         """Return the instant from which attempts of a run of this creation are new."""
         at = self.looked_at(created)
         return None if at is None else at - OVERLAP
+
+    def is_settled(self, low: datetime, high: datetime) -> bool:
+        """Whether all that was created from `low` to `high` has been looked at since."""
+        for look in self.looks:
+            if look.low <= high:
+                if high >= look.at - OVERLAP:
+                    return False
+                if look.low <= low:
+                    return True
+                high = look.low - SECOND
+        return False
 
     def look(self, low: datetime, at: datetime, high: datetime | None = None) -> None:
         """Note that everything created from `low` on has been looked at, beginning at `at`.

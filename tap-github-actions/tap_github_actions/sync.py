@@ -18,11 +18,11 @@ import msgspec
 from tap_github_actions.attempts import LONGEST_RUN, Due, began, due, touched
 from tap_github_actions.audit import Audit
 from tap_github_actions.errors import RepositoryError
-from tap_github_actions.listing import SECOND, Listing, created
+from tap_github_actions.listing import Listing, created
 from tap_github_actions.paging import read_all
 from tap_github_actions.planning import stretches
 from tap_github_actions.records import workflow_record
-from tap_github_actions.state import OVERLAP, Head
+from tap_github_actions.state import OVERLAP, SECOND, Head
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

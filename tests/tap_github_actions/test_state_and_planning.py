@@ -4,15 +4,22 @@ from __future__ import annotations
 
 import json
 from datetime import datetime, timedelta, timezone
-from typing import Any
+from typing import TYPE_CHECKING, Any, cast
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tap_github_actions.audit import Audit
 from tap_github_actions.errors import StateError
-from tap_github_actions.planning import stretches
+from tap_github_actions.listing import Batch
+from tap_github_actions.planning import Stretch, stretches
 from tap_github_actions.state import MAX_LOOKS, OVERLAP, Bookmark, Head, Look, compacted
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from tap_github_actions.listing import Listing
 
 NOW = datetime(2026, 11, 20, 12, tzinfo=timezone.utc)
 DAY = timedelta(days=1)
@@ -75,12 +82,50 @@ def bookmark(**values: Any) -> Bookmark:
     return Bookmark(7, "o/r", **values)
 
 
-def test_what_began_after_the_last_look_is_due() -> None:
-    mark = bookmark(looks=[Look(START, NOW)])
-    assert mark.is_due(NOW - DAY, NOW + HOUR)
-    assert mark.is_due(NOW - DAY, NOW - OVERLAP)
-    assert not mark.is_due(NOW - DAY, NOW - OVERLAP - HOUR)
-    assert mark.is_due(START - DAY, START - DAY)
+def test_what_began_after_the_last_look_is_new() -> None:
+    mark = Bookmark(1, "o/r", [Look(START, NOW)])
+    assert mark.new_since(NOW - DAY) == NOW - OVERLAP
+    assert mark.new_since(START - DAY) is None
+
+
+def test_a_span_is_settled_when_each_part_of_it_was_looked_at_since() -> None:
+    border = NOW - 10 * DAY
+    mark = Bookmark(1, "o/r", [Look(border, NOW), Look(START, NOW - 12 * DAY)])
+    assert mark.is_settled(border, border + DAY)
+    assert mark.is_settled(START, START + DAY)
+    assert not mark.is_settled(NOW - HOUR, NOW)
+    assert not mark.is_settled(START - DAY, START)
+    # The lower look was made before the runs just below the border were created.
+    assert not mark.is_settled(border - 5 * DAY, border + DAY)
+    assert not mark.is_settled(border - HOUR, border - HOUR)
+
+
+class ListingWithAGap:
+    """Shows runs 40 and 38; run 39 only to who asks its workflow."""
+
+    def __init__(self, border: datetime) -> None:
+        self.lost = self.run(39, border - timedelta(seconds=1))
+        self.shown = [self.run(40, border + HOUR), self.run(38, border - 5 * DAY)]
+
+    @staticmethod
+    def run(number: int, created: datetime) -> dict[str, Any]:
+        times = {"created_at": created.isoformat(), "workflow_id": 5, "run_number": number}
+        return {"id": number, **times}
+
+    def walk(self, _: Stretch) -> Iterator[Batch]:
+        yield Batch(self.shown, START)
+
+    def of_workflow(self, *_: object) -> list[dict[str, Any]]:
+        return [self.lost]
+
+
+def test_a_gap_across_the_border_of_a_killed_sweep_is_asked_for() -> None:
+    border = NOW - 10 * DAY
+    looks = [Look(border, NOW - DAY), Look(START, NOW - 12 * DAY)]
+    before = Bookmark(1, "o/r", looks, numbers={5: 115})
+    audit = Audit(cast("Listing", ListingWithAGap(border)), before, NOW)
+    (batch,) = audit.walk(Stretch(START, None))
+    assert [run["run_number"] for run in batch.runs] == [40, 39, 38]
 
 
 def test_a_look_at_an_older_part_leaves_the_newer_looks_alone() -> None:

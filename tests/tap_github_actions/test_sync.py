@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import json
 from typing import TYPE_CHECKING, Any
+from unittest import mock
 
 import pytest
 
 from github_simulator import Clock, Fault, JobPlan, ListingRules, Simulator, World, final_records
 from support.tap_github import run_tap
+from tap_github_actions.errors import RepositoryError
+from tap_github_actions.listing import Listing
 from tap_github_actions.tap import TapGitHubActions
 
 if TYPE_CHECKING:
@@ -295,6 +298,43 @@ def test_a_gap_in_the_run_numbers_is_asked_for_once(
     world.clock.advance(2 * DAY)
     run_tap(github, output.state)
     assert github.log.count(r"/workflows/\d+/runs") == 0
+
+
+def test_runs_of_today_that_slipped_away_are_found_however_deep_they_lie(
+    world: World, workflow: Workflow, github: Simulator
+) -> None:
+    runs = fill(world, workflow, 450, since=6 * HOUR)
+    doomed = iter(runs[-30:])
+    github.faults.add(
+        Fault.meanwhile(
+            lambda: [world.delete_run(next(doomed)) for _ in range(10)],
+            match=r"/actions/runs\?.*page=3",
+            times=2,
+        )
+    )
+    # The page that is read again has been overtaken by another deletion, and so shows nothing new.
+    with mock.patch.object(Listing, "again", return_value=[]):
+        output = run_tap(github, catalog=streams("workflow_runs"))
+    assert set(truth(world)["workflow_runs"]) <= set(output.records["workflow_runs"])
+
+
+def test_a_second_with_more_runs_than_the_index_shows_is_asked_for_by_workflow(
+    world: World,
+) -> None:
+    repository = world.add_repository("octo-org/app")
+    workflows = [world.add_workflow(repository, f"CI {number}") for number in range(120)]
+    for workflow in workflows:
+        world.add_run(workflow, created=NOON - 9 * DAY)
+    crowd = [world.add_run(workflows[-1], created=NOON - 9 * DAY + 1) for _ in range(1_000)]
+    for number in range(130):
+        world.add_run(workflows[number % 120], created=NOON - 9 * DAY + 1)
+    with Simulator(world, rules=ListingRules(unfiltered_cap=100)) as github:
+        with pytest.raises(RepositoryError, match="1000 runs created within the second"):
+            run_tap(github, catalog=streams("workflow_runs"))
+        for run in crowd[-3:]:
+            world.delete_run(run)
+        output = run_tap(github, catalog=streams("workflow_runs"))
+    assert len(output.records["workflow_runs"]) == 120 + 1_000 + 130 - 3
 
 
 def test_a_start_moved_back_fetches_only_the_gap(
