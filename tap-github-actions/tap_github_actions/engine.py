@@ -96,6 +96,8 @@ class Engine:
     _syncs: dict[int, RepositorySync] = field(default_factory=dict)
     _progress: dict[int, Progress] = field(default_factory=dict)
     _problems: list[str] = field(default_factory=list)
+    _claimed: set[int] = field(default_factory=set)
+    """Repositories that are read: each once, whatever names it is asked for by."""
     _unsaved_runs: int = 0
     _saved_at: float = 0.0
 
@@ -148,12 +150,18 @@ class Engine:
 
     def _plan(self) -> int:
         """Decide on the order: whoever has a bookmark first, for that gives the newest data."""
-        known = {mark.repository.lower(): mark.repository_id for mark in self._bookmarks.values()}
+        known = {
+            mark.repository.lower(): Repository(
+                mark.repository_id, mark.full_name or mark.repository
+            )
+            for mark in self._bookmarks.values()
+        }
         found = find(self.client, self.settings, known)
         self._problems += found.problems
         marked = [each for each in found.repositories if each.id in self._bookmarks]
         unmarked = [each for each in found.repositories if each.id not in self._bookmarks]
         self._todo = [*marked, *unmarked, *found.names]
+        self._claimed = {each.id for each in found.repositories}
         return len(self._todo)
 
     def _consume(self) -> Exception | None:
@@ -249,9 +257,16 @@ class Engine:
             else:
                 self._events.put(Ended(name, repository))
 
-    def _sync(self, task: Repository | str, details: ThreadPoolExecutor) -> Repository:
-        repository = resolve(self.client, task) if isinstance(task, str) else task
-        asked_for = task if isinstance(task, str) else task.name
+    def _sync(self, task: Repository | str, details: ThreadPoolExecutor) -> Repository | None:
+        if isinstance(task, str):
+            repository, asked_for = resolve(self.client, task), task
+            with self._lock:
+                if repository.id in self._claimed:
+                    _logger.info("%s is %s, which is read already", task, repository.name)
+                    return None
+                self._claimed.add(repository.id)
+        else:
+            repository, asked_for = task, task.asked_for or task.name
         try:
             self._read(repository, asked_for, details)
         except ReplacedError:
@@ -261,7 +276,7 @@ class Engine:
 
     def _read(self, repository: Repository, name: str, details: ThreadPoolExecutor) -> None:
         bookmark = self._bookmarks.get(repository.id) or Bookmark(repository.id, name)
-        bookmark.repository = name
+        bookmark.repository, bookmark.full_name = name, repository.name
         reader = AttemptReader(
             self.client,
             repository.path,

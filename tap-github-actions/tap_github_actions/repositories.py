@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, Any
 
@@ -27,6 +27,8 @@ class Repository:
 
     id: int
     name: str
+    asked_for: str = ""
+    """The name in the settings, where it may be an old one or be spelt otherwise."""
 
     @property
     def path(self) -> str:
@@ -44,28 +46,28 @@ class Found:
     problems: list[str]
 
 
-def find(client: Client, settings: Mapping[str, Any], known: Mapping[str, int]) -> Found:
+def find(client: Client, settings: Mapping[str, Any], known: Mapping[str, Repository]) -> Found:
     """Return the repositories that the settings name.
 
     Args:
         client: Asks GitHub for the members of globs and organizations.
         settings: `repositories` and `organizations`.
-        known: Ids by lower-case name, from the state: those names cost no request.
+        known: Repositories by lower-case name, from the state: those cost no request.
     """
     found = Found([], [], [])
-    seen: set[str] = set()
+    seen: set[str | int] = set()
     globs: dict[str, list[str]] = {}
 
     def add(repository: Repository) -> None:
-        if repository.name.lower() not in seen:
-            seen.add(repository.name.lower())
+        if repository.id not in seen:
+            seen.update((repository.id, repository.name.lower()))
             found.repositories.append(repository)
 
     for name in settings.get("repositories", ()):
         if any(sign in name for sign in "*?["):
             globs.setdefault(name.split("/", 1)[0], []).append(name)
         elif name.lower() in known:
-            add(Repository(known[name.lower()], name))
+            add(replace(known[name.lower()], asked_for=name))
         elif name.lower() not in seen:
             seen.add(name.lower())
             found.names.append(name)

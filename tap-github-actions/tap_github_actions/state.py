@@ -33,7 +33,17 @@ STATE_ADVICE = (
     "Hand over the state this tap wrote last, or none: "
     "then everything since start_date is read again."
 )
-_KEYS = ("repository", "looks", "open", "recent", "numbers", "missing", "workflows", "head")
+_KEYS = (
+    "repository",
+    "full_name",
+    "looks",
+    "open",
+    "recent",
+    "numbers",
+    "missing",
+    "workflows",
+    "head",
+)
 
 
 class Look(msgspec.Struct, array_like=True, frozen=True):
@@ -55,6 +65,7 @@ class Stored(msgspec.Struct, omit_defaults=True):
     """What a bookmark looks like in a STATE message."""
 
     repository: str = ""
+    full_name: str = ""
     version: int = VERSION
     looks: list[Look] = []
     open: dict[int, tuple[int, datetime]] = {}
@@ -83,6 +94,8 @@ class Bookmark:
     workflows: str = ""
     """A digest of the workflows last emitted."""
     head: Head | None = None
+    full_name: str = ""
+    """What GitHub calls it now; `repository` is what the settings call it."""
 
     @classmethod
     def from_state(cls, entry: Mapping[str, Any]) -> Bookmark:
@@ -119,6 +132,8 @@ class Bookmark:
     def to_state(self) -> dict[str, Any]:
         """Return the partition to store."""
         stored = Stored(version=VERSION, **{key: getattr(self, key) for key in _KEYS})
+        if stored.full_name == stored.repository:
+            stored.full_name = ""
         return {
             "context": {"repository_id": self.repository_id},
             **msgspec.to_builtins(stored, str_keys=True),

@@ -107,6 +107,7 @@ class RepositorySync:
         name = about.get("full_name") or self.reader.repository
         if name != self.reader.repository:
             self.reader = replace(self.reader, repository=name, path=f"/repos/{name}")
+            self.bookmark.full_name = name
 
     def _runs(self, listing: Listing, now: datetime) -> Iterator[Chunk]:
         before = deepcopy(self.bookmark)

@@ -454,6 +454,32 @@ def test_a_renamed_repository_keeps_its_bookmark(
         assert record["repository"] == "octo-org/renamed"
 
 
+def test_a_repository_asked_for_by_two_names_is_read_once(
+    world: World, workflow: Workflow, github: Simulator
+) -> None:
+    fill(world, workflow, 5)
+    world.rename(workflow.repository, "octo-org/renamed")
+    names = ["octo-org/app", "octo-org/renamed"]
+    output = run_tap(github, repositories=names)
+    assert len(output.emitted) == sum(len(each) for each in output.records.values())
+    again = run_tap(github, output.state, repositories=[*names, "octo-org/*"])
+    assert not again.emitted
+    assert len(again.state["bookmarks"]["workflow_runs"]["partitions"]) == 1
+
+
+def test_a_name_spelt_otherwise_is_always_written_as_github_spells_it(
+    world: World, workflow: Workflow, github: Simulator
+) -> None:
+    fill(world, workflow, 5)
+    output = run_tap(github, repositories=["Octo-Org/App"])
+    github.log.clear()
+    again = run_tap(github, output.state, repositories=["OCTO-ORG/app"])
+    assert not again.emitted
+    assert len(github.log.entries) <= 2
+    for record in output.records["workflows"].values():
+        assert record["repository"] == "octo-org/app"
+
+
 def test_a_new_repository_under_an_old_name_starts_anew(
     world: World, workflow: Workflow, github: Simulator
 ) -> None:
