@@ -268,6 +268,8 @@ def _source(
         delimiter = {"\\t": "\t", "tab": "\t"}.get(delimiter, delimiter)
         if len(delimiter) != 1:
             raise SettingsError(f"the delimiter '{delimiter}' is not one character")
+        if delimiter in '"\r\n\0':
+            raise SettingsError(f"the delimiter {delimiter!r} cannot separate cells; use , or ;")
     timezone_name = str(merged.get("timezone", "UTC"))
     try:
         ZoneInfo(timezone_name)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import os
 import sys
 from collections import Counter
 from typing import IO, TYPE_CHECKING, Any, ClassVar
@@ -17,6 +18,7 @@ from typing_extensions import override
 from tap_llm_csv import settings
 from tap_llm_csv.command import PlainCommand, describe_files
 from tap_llm_csv.emit import BufferedWriter
+from tap_llm_csv.environment import tidy, tidy_variables
 from tap_llm_csv.errors import FilesFailedError, TapLLMCsvError
 from tap_llm_csv.pricing import unpriced_hint
 from tap_llm_csv.redact import guessable
@@ -52,12 +54,13 @@ class TapLLMCsv(Tap):
         self._error: TapLLMCsvError | None = None
         self._is_read = False
         self.written: Counter[str] = Counter()
+        if kwargs.get("parse_env_config"):
+            tidy_variables(self.config_jsonschema, self._env_var_prefix, os.environ)
         super().__init__(*args, **kwargs)
 
     @override
     def _validate_config(self, *, raise_errors: bool = True) -> list[str]:
-        # An empty value is an unset one: Meltano passes those.
-        self._config = {name: value for name, value in self._config.items() if value != ""}
+        self._config = tidy(self.config_jsonschema, self._config)
         return super()._validate_config(raise_errors=raise_errors)
 
     @override
@@ -75,7 +78,7 @@ class TapLLMCsv(Tap):
         }
         self._pass = Sync(
             settings.load(self.config),
-            self.state.setdefault("bookmarks", {}),
+            self._saved_bookmarks(),
             StreamOutput(streams, self.written, limit),
             lambda: self.state_writer.write_state(self.state),
             is_test=limit is not None,
@@ -94,6 +97,12 @@ class TapLLMCsv(Tap):
             self._error = error
         finally:
             self.flush()
+
+    def _saved_bookmarks(self) -> dict[str, Any]:
+        if not isinstance(self.state.get("bookmarks"), dict):
+            self.state["bookmarks"] = {}
+        bookmarks: dict[str, Any] = self.state["bookmarks"]
+        return bookmarks
 
     def flush(self) -> None:
         """Send what is still in the writer's buffer."""
