@@ -16,6 +16,8 @@ from typing import TYPE_CHECKING
 from tap_llm_csv.files import HEAD_BYTES, Bookmark, open_data
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from tap_llm_csv.worklist import Job
 
 # A log's rows are in order of time but for calls that ran beside each other.
@@ -51,11 +53,12 @@ class Ends:
         """Return a file by its id, if it is still there."""
         return self._files.get(file_id) if file_id else None
 
-    def before(self, job: Job, first: str) -> str | None:
+    def before(self, job: Job, first: str, begin_alike: Callable[[Job, Job], bool]) -> str | None:
         """Return the id of the file that a new one, whose first row is at `first`, goes on from.
 
         It is the last of its log that ended by then; files that follow one another are told by
-        what their bookmarks say, files that were read in this run by the order of reading.
+        what their bookmarks say, files that were read in this run by the order of reading. Files
+        whose calls begin alike are copies or exports of one log.
         """
         latest = datetime.fromisoformat(first) + OVERLAP
         ended = []
@@ -67,6 +70,7 @@ class Ends:
                 and bookmark.last is not None
                 and datetime.fromisoformat(bookmark.last) <= latest
                 and not _share_content(other, job)
+                and not begin_alike(other, job)
             ):
                 ended.append((bookmark.last, order, file_id))
         followed = {self._files[file_id][1].follows for _, _, file_id in ended}

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import gzip
 import os
+import zlib
 from dataclasses import dataclass, field
 from hashlib import blake2b
 from typing import IO, cast
@@ -21,6 +22,9 @@ from tap_llm_csv.errors import FileError
 HEAD_BYTES = 4096
 TAIL_BYTES = 256
 _GZIP = b"\x1f\x8b"
+
+# What reading may raise; a damaged compressed file has errors of its own.
+READ_ERRORS = (OSError, EOFError, zlib.error)
 
 
 def digest_of(data: bytes) -> str:

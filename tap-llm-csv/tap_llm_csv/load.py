@@ -327,11 +327,13 @@ class FileLoad:
             return
         self._note(batch, index, reject, "rejected")
         line = batch.line + batch.first_line(index) + 1
+        # As much of the line as the settings allow.
+        message = self._rejects[-1]["message"]
         limit = self._settings.max_rejects
         if self._settings.on_reject == "fail":
             self._stop = FileError(
                 "rejected",
-                f"line {line} cannot be read: {reject.message}; "
+                f"line {line} cannot be read: {message}; "
                 "correct it, or set on_reject to continue",
             )
             return
@@ -339,7 +341,7 @@ class FileLoad:
             self._stop = FileError(
                 "too_many_rejects",
                 f"more than {limit} lines cannot be read, the last is line {line}: "
-                f"{reject.message}; correct them, or raise max_rejects",
+                f"{message}; correct them, or raise max_rejects",
             )
             return
         self.rejected += 1

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -11,16 +12,17 @@ from tap_llm_csv.dialects import HeaderError, RowPlan, RowReject, plan_for
 from tap_llm_csv.errors import FileError
 from tap_llm_csv.files import stored_as
 from tap_llm_csv.identity import short_hash
-from tap_llm_csv.reader import Broken, Reader
+from tap_llm_csv.reader import MAX_RECORD_BYTES, Broken, Reader
 from tap_llm_csv.worklist import Header, Job, read_header
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from tap_llm_csv.pricing import Pricer
     from tap_llm_csv.settings import SourceSpec
 
 PLANS_KEPT = 1000
+CALLS_COMPARED = 32
 
 
 class Planner:
@@ -50,6 +52,17 @@ class Planner:
             raise known
         return known
 
+    def for_file(self, spec: SourceSpec, names: Sequence[str]) -> RowPlan:
+        """Return the plan for a file's rows.
+
+        Raises:
+            FileError: No dialect knows its header.
+        """
+        try:
+            return self.plan(spec, names)
+        except HeaderError as error:
+            raise FileError(error.code, error.message) from error
+
 
 def prepare(job: Job, planner: Planner) -> bool:
     """Look at a file's first rows and note what they say; False where there are none yet.
@@ -61,9 +74,10 @@ def prepare(job: Job, planner: Planner) -> bool:
     if header is None:
         return False
     try:
-        job.plan = plan = planner.plan(job.spec, _names(header))
-    except HeaderError as error:
-        raise FileError(error.code, error.message) from error
+        names = header.cells if header.delimiter else _names(header)
+    except ValueError as error:
+        raise FileError("bad_json", f"none of its first lines is a JSON object: {error}") from error
+    job.plan = plan = planner.for_file(job.spec, names)
     if is_snapshot(job, plan):
         known = job.bookmark.stored if job.bookmark is not None else None
         job.stored = job.stored or stored_as(job.path, known)
@@ -79,28 +93,56 @@ def is_snapshot(job: Job, plan: RowPlan) -> bool:
 
 
 def _names(header: Header) -> tuple[str, ...]:
-    if header.delimiter:
-        return header.cells
-    for line in header.after.splitlines():
+    """Return the keys of the first JSON object; lines before it that are none are for the ledger.
+
+    Raises:
+        ValueError: There is none in what the first look saw.
+    """
+    wrong: ValueError | None = None
+    for line in header.text.split(header.after):
+        if not line.strip():
+            continue
         try:
-            row = msgspec.json.decode(line)
-        except (msgspec.DecodeError, ValueError, RecursionError) as error:
-            raise FileError("bad_json", f"its first line is no JSON: {error}") from error
-        return tuple(row)
-    return ()
+            row = msgspec.json.decode(line.decode(header.text.encoding))
+        except (msgspec.DecodeError, ValueError) as error:
+            wrong = wrong or ValueError(str(error))
+        except RecursionError:
+            wrong = wrong or ValueError("it is nested too deeply")
+        else:
+            if isinstance(row, dict):
+                return tuple(row)
+    raise wrong or ValueError("they hold other values")
 
 
 def _first_time(header: Header, plan: RowPlan) -> str | None:
     """Return the time of the first row that can be read."""
+    times = (record[plan.time_column] for record in _first_records(header, plan))
+    return next((str(time) for time in times if time), None)
+
+
+def first_calls(job: Job) -> list[bytes]:
+    """Return what the first few calls of a prepared file were, without their ordinals."""
+    header, plan = job.header, job.plan
+    if header is None or plan is None:
+        return []
+    return [
+        plan.identity(record) for record in islice(_first_records(header, plan), CALLS_COMPARED)
+    ]
+
+
+def header_of(job: Job) -> tuple[str, ...]:
+    """Return the names under which a prepared file's first row is read."""
+    return job.plan.header if job.plan is not None else ()
+
+
+def _first_records(header: Header, plan: RowPlan) -> Iterator[dict[str, Any]]:
     reader = Reader(
         io.BytesIO(header.after), header.text, delimiter=header.delimiter, width=plan.field_count
     )
     for batch in reader.batches():
         for cells in batch.rows:
-            record = _record(cells, header, plan)
-            if record is not None and record[plan.time_column]:
-                return str(record[plan.time_column])
-    return None
+            if (record := _record(cells, header, plan)) is not None:
+                yield record
 
 
 def _record(cells: list[str], header: Header, plan: RowPlan) -> dict[str, Any] | None:
@@ -114,7 +156,7 @@ def _record(cells: list[str], header: Header, plan: RowPlan) -> dict[str, Any] |
         return None
 
 
-def file_id_of(job: Job, *, is_final: bool) -> str | None:
+def file_id_of(job: Job) -> str | None:
     """Name a file by its header and first row, an export by its path; None for one without rows."""
     if job.stored is not None:
         return short_hash("export", job.path)
@@ -122,7 +164,10 @@ def file_id_of(job: Job, *, is_final: bool) -> str | None:
     if header is None:
         return None
     text, after = header.text, header.after
-    for line in text.split(after if is_final else after[: text.cut(after)]):
+    is_whole = job.is_final or len(after) > MAX_RECORD_BYTES
+    for line in text.split(after if is_whole else after[: text.cut(after)]):
         if line.strip():
-            return short_hash("log", *(name.encode() for name in header.cells), line)
+            return short_hash(
+                "log", *(name.encode() for name in header.cells), line[:MAX_RECORD_BYTES]
+            )
     return None

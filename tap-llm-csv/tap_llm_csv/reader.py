@@ -86,7 +86,7 @@ class Batch:
     def raw(self, index: int) -> bytes:
         """Return the row's bytes without its line end."""
         begin, end = self.span(index)
-        return self.data[begin - self.offset : end - self.offset].rstrip(b"\r\n\0")
+        return self.text.bare(self.data[begin - self.offset : end - self.offset])
 
     @property
     def end(self) -> int:

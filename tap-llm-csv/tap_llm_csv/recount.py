@@ -6,16 +6,15 @@ once more, without sending them. A log that was rotated goes on from the end of 
 
 from __future__ import annotations
 
-import zlib
 from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from tap_llm_csv.errors import FileError
-from tap_llm_csv.files import Bookmark, Counts, Window, open_data
+from tap_llm_csv.files import READ_ERRORS, Bookmark, Counts, Window, open_data
 from tap_llm_csv.identity import Ordinals
 from tap_llm_csv.load import FileLoad, Place
-from tap_llm_csv.prepare import Planner, prepare
+from tap_llm_csv.prepare import Planner, first_calls, header_of, prepare
 from tap_llm_csv.reader import Reader
 from tap_llm_csv.worklist import Job, header_at
 
@@ -56,7 +55,7 @@ class Recounter:
         previous: dict[bytes, int] = {}
         if window.block == 0 and job.first is not None and depth < MAX_DEPTH:
             if not bookmark.counts.read:
-                bookmark.follows = self._ends.before(job, job.first)
+                bookmark.follows = self._ends.before(job, job.first, self._begin_alike)
             if (before := self._ends.get(bookmark.follows)) is not None:
                 previous = self.ordinals(*before, depth + 1)[0].counts()
         counter = Ordinals(previous, block=window.block, recalled=window.seen)
@@ -70,6 +69,18 @@ class Recounter:
         )  # fmt: skip
         return counter, self._read_silently(job, past, bookmark.offset, counter).next_window
 
+    def _begin_alike(self, one: Job, other: Job) -> bool:
+        """Tell whether the calls of two files begin alike: one log, exported anew or corrected.
+
+        Equal calls of one moment under one header may as well be different ones: they do not tell.
+        """
+        if not all(job.plan or prepare(job, self._planner) for job in (one, other)):
+            return False
+        mine, yours = first_calls(one), first_calls(other)
+        length = min(len(mine), len(yours))
+        is_telling = len(set(mine[:length])) > 1 or header_of(one) != header_of(other)
+        return length > 0 and is_telling and mine[:length] == yours[:length]
+
     def last_time(self, job: Job) -> str:
         """Return the latest time in a file; nothing where it cannot be read to its end."""
         header = job.header
@@ -82,7 +93,7 @@ class Recounter:
         limit = None if job.compressed else job.size
         try:
             self._read_silently(job, past, limit, Ordinals())
-        except (FileError, OSError, EOFError, zlib.error):
+        except (FileError, *READ_ERRORS):
             # Reading it in earnest says what is wrong.
             return ""
         return past.last or ""
@@ -106,7 +117,7 @@ class Recounter:
                 partial(self._planner.plan, job.spec), self._settings, _Nowhere(), counter,
             )  # fmt: skip
             if header.delimiter:
-                load.adopt(self._planner.plan(job.spec, names))
+                load.adopt(self._planner.for_file(job.spec, names))
             for _ in load.run():
                 pass
         return load

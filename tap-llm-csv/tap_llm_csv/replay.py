@@ -19,10 +19,15 @@ from tap_llm_csv.rejects import reject_record
 from tap_llm_csv.worklist import Job, header_at
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from tap_llm_csv.prepare import Planner
     from tap_llm_csv.settings import Settings
 
 CONTEXT_BYTES = 256 * 1024
+
+_AFTER_FIX = "the line was read after a change of the settings"
+_AFTER_CHANGE = "the file was written anew, and the line is not there any more"
 
 
 class _Around(Ordinals):
@@ -69,7 +74,7 @@ class Replay:
         """
         ranges, bookmark.rejects = bookmark.rejects, []
         for offset, length, line, rows in ranges:
-            again = self._read_range(job, file_id, bookmark, (offset, length, line))
+            again = self._read_range(job, file_id, bookmark, (offset, length, line, rows))
             counts, new = bookmark.counts, again.counts
             # A range that was joined also holds rows that were counted before.
             known = max(0, new.read - rows)
@@ -81,9 +86,9 @@ class Replay:
             bookmark.rejects += again.rejects
 
     def _read_range(
-        self, job: Job, file_id: str, bookmark: Bookmark, span: tuple[int, int, int]
+        self, job: Job, file_id: str, bookmark: Bookmark, span: tuple[int, int, int, int]
     ) -> Bookmark:
-        offset, length, line = span
+        offset, length, line, count = span
         end = offset + length
         around = _Around()
         begin = self._line_before(job, max(bookmark.header[1], offset - CONTEXT_BYTES))
@@ -93,12 +98,38 @@ class Replay:
         after = min(bookmark.offset, end + CONTEXT_BYTES)
         self._pass((end, after, 0), nothing, **what)
         kept = _Kept(self._output)
-        again = self._pass((offset, end, line), kept, **what)
+        rows: list[tuple[int, int]] = []
+        again = self._pass((offset, end, line), kept, rows, **what)
         refused = {record["byte_offset"] for record in kept.records.get("llm_csv_rejects", ())}
         for stream, records in kept.records.items():
             self._output.write(stream, records)
-        self._resolve(job, file_id, offset, line, refused)
+        # A range that was joined over a gap also holds rows that never were rejected.
+        known = rows if len(rows) == count else [(offset, line)]
+        self._resolve(job, file_id, [row for row in known if row[0] not in refused], _AFTER_FIX)
         return again
+
+    def settle(self, job: Job, file_id: str, known: Bookmark, fresh: Bookmark) -> None:
+        """Note which rejects of a file that was read anew are none any more.
+
+        Raises:
+            FileError: The file cannot be read.
+        """
+        is_changed = known.stored is None or known.stored != fresh.stored
+        for offset, length, line, count in known.rejects:
+            rows = [(offset, line)]
+            if not is_changed and count > 1:
+                found: list[tuple[int, int]] = []
+                self._pass(
+                    (offset, offset + length, line), _Kept(self._output), found, job=job,
+                    file_id=file_id, bookmark=fresh, ordinals=_Around(),
+                )  # fmt: skip
+                rows = found if len(found) == count else rows
+            self._resolve(
+                job,
+                file_id,
+                [row for row in rows if not _is_within(row[0], fresh.rejects)],
+                _AFTER_CHANGE if is_changed else _AFTER_FIX,
+            )
 
     def _line_before(self, job: Job, offset: int) -> int:
         """Return where a line begins at or after an offset."""
@@ -114,6 +145,7 @@ class Replay:
         self,
         span: tuple[int, int, int],
         output: _Kept,
+        rows: list[tuple[int, int]] | None = None,
         *,
         job: Job,
         file_id: str,
@@ -140,19 +172,28 @@ class Replay:
                 partial(self._planner.plan, job.spec), self._settings, output, ordinals,
             )  # fmt: skip
             if header.delimiter:
-                load.adopt(self._planner.plan(job.spec, header_at(job, names, header)))
-            for _ in load.run():
-                pass
+                load.adopt(self._planner.for_file(job.spec, header_at(job, names, header)))
+            for batch in load.run():
+                if rows is not None:
+                    starts = batch.line_starts()
+                    rows += [(batch.span(index)[0], at) for index, at in enumerate(starts)]
         return past
 
-    def _resolve(self, job: Job, file_id: str, offset: int, line: int, refused: set[int]) -> None:
-        """Note in the ledger that a line has been read after all."""
-        if offset in refused or not self._output.wants("llm_csv_rejects"):
+    def _resolve(self, job: Job, file_id: str, rows: list[tuple[int, int]], message: str) -> None:
+        """Note in the ledger what became of lines that were rejected."""
+        if not self._output.wants("llm_csv_rejects"):
             return
-        record = reject_record(
-            file_id=file_id, path=job.path, line=line + 1, offset=offset, code="resolved",
-            column=None, message="the line was read after a change of the settings", raw=b"",
-            encoding="utf-8", policy="none", seen_at=self._seen_at, severity="resolved",
-        )  # fmt: skip
-        record["message"] = "the line was read after a change of the settings"
-        self._output.write("llm_csv_rejects", [record])
+        records = []
+        for offset, line in rows:
+            record = reject_record(
+                file_id=file_id, path=job.path, line=line + 1, offset=offset, code="resolved",
+                column=None, message="", raw=b"", encoding="utf-8", policy="none",
+                seen_at=self._seen_at, severity="resolved",
+            )  # fmt: skip
+            records.append({**record, "message": message})
+        if records:
+            self._output.write("llm_csv_rejects", records)
+
+
+def _is_within(offset: int, ranges: Iterable[tuple[int, int, int, int]]) -> bool:
+    return any(begin <= offset < begin + length for begin, length, _, _ in ranges)

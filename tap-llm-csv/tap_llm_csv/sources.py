@@ -1,7 +1,7 @@
 """Which files a path stands for."""
 
 # Paths stay the text that the settings give: it is what the ledger and the ids show.
-# ruff: noqa: PTH112, PTH113, PTH118, PTH120, PTH207, PTH208
+# ruff: noqa: PTH112, PTH113, PTH114, PTH118, PTH120, PTH207, PTH208
 
 from __future__ import annotations
 
@@ -31,11 +31,15 @@ def find(spec: SourceSpec) -> list[str]:
     """Return the files of a path, by name; a folder stands for the data files in it.
 
     Raises:
-        SourceError: A path that somebody named, and that is no glob, is not there.
+        SourceError: A path that somebody named, and that is no glob, is not there, or it is a
+            folder that cannot be read.
     """
     path = spec.path
     if os.path.isdir(path):
-        names = (name for name in os.listdir(path) if is_data_file(name))
+        try:
+            names = [name for name in os.listdir(path) if is_data_file(name)]
+        except OSError as error:
+            raise SourceError(f"the folder {path} cannot be read: {error.strerror}") from error
         found: Iterator[str] = (os.path.join(path, name) for name in names)
     elif os.path.lexists(path):
         return [path]
@@ -48,7 +52,11 @@ def find(spec: SourceSpec) -> list[str]:
             f"{path} is not there: set 'path' (or TELEMETRY_CSV_PATH) to a file, a folder or a "
             f"glob; without it {DEFAULT_PATH} is read"
         )
-    return sorted(name for name in found if os.path.isfile(name))
+    # A link is a second name of a file; the file's own name comes first.
+    return sorted(
+        (name for name in found if os.path.isfile(name)),
+        key=lambda name: (os.path.islink(name), name),
+    )
 
 
 def siblings(path: str) -> list[str]:

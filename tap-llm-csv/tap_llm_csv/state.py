@@ -7,6 +7,7 @@ A state that is lost or damaged costs time, never rows: everything is read again
 
 from __future__ import annotations
 
+from datetime import date, datetime
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
@@ -64,27 +65,27 @@ def _without_zeros(counts: Counts) -> list[int]:
 def from_json(state: Mapping[str, Any]) -> Bookmark | None:
     """Read a bookmark back; None for one that makes no sense, so that its file is read again."""
     try:
-        offset, line = state["at"]
+        offset, line = _pair(state["at"])
         header = _pair(state.get("header", (0, 0)))
-        window = [int(number) for number in state.get("window", (0, 0, 0))]
-        first, last = state.get("times", (None, None))
+        window = [_count(number) for number in state.get("window", (0, 0, 0))]
+        first, last = map(_time, state.get("times", (None, None)))
         stored = state.get("stored")
         return Bookmark(
             path=str(state["path"]),
             dialect=str(state.get("dialect", "")),
-            offset=int(offset),
-            line=int(line),
+            offset=offset,
+            line=line,
             header=header,
-            head=(int(state["head"][0]), str(state["head"][1])) if "head" in state else (0, ""),
+            head=(_count(state["head"][0]), str(state["head"][1])) if "head" in state else (0, ""),
             tail=str(state.get("tail", "")),
             window=Window(
                 window[0],
                 window[1],
                 window[2],
                 _pair(window[3:]) if window[3:] else header,
-                dict(state.get("seen", {})),
+                {str(name): _count(seen) for name, seen in state.get("seen", {}).items()},
             ),
-            counts=Counts(*(int(number) for number in state.get("rows", ()))),
+            counts=Counts(*map(_count, state.get("rows", ()))),
             first=first,
             last=last,
             stored=(int(stored[0]), int(stored[1]), str(stored[2])) if stored else None,
@@ -92,21 +93,35 @@ def from_json(state: Mapping[str, Any]) -> Bookmark | None:
             if "packed" in state
             else None,
             rejects=[_range(*entry) for entry in state.get("rejects", ())],
-            follows=state.get("follows"),
-            missing=state.get("missing"),
+            follows=str(state["follows"]) if "follows" in state else None,
+            missing=date.fromisoformat(state["missing"]).isoformat()
+            if "missing" in state
+            else None,
             generation=int(state.get("generation", 1)),
         )
-    except (KeyError, TypeError, ValueError, IndexError):
+    except (KeyError, TypeError, ValueError, IndexError, AttributeError, OverflowError):
         return None
+
+
+def _count(number: Any) -> int:
+    if number < 0:
+        raise ValueError(number)
+    return int(number)
+
+
+def _time(text: str | None) -> str | None:
+    if text is not None and datetime.fromisoformat(text).tzinfo is None:
+        raise ValueError(text)
+    return text
 
 
 def _pair(numbers: Any) -> tuple[int, int]:
     first, second = numbers
-    return int(first), int(second)
+    return _count(first), _count(second)
 
 
 def _range(offset: int, length: int, line: int, rows: int = 1) -> tuple[int, int, int, int]:
-    return int(offset), int(length), int(line), int(rows)
+    return _count(offset), _count(length), _count(line), _count(rows)
 
 
 def remember_reject(bookmark: Bookmark, offset: int, length: int, line: int) -> None:

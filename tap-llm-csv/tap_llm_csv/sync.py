@@ -4,28 +4,36 @@ from __future__ import annotations
 
 import logging
 import time
-import zlib
 from collections import Counter
-from dataclasses import dataclass, field, replace
-from datetime import date, datetime, timezone
+from dataclasses import replace
+from datetime import datetime, timezone
 from functools import partial
 from typing import IO, TYPE_CHECKING, Any
 
-from tap_llm_csv import chains, state
+from tap_llm_csv import chains
 from tap_llm_csv.errors import FileError, InterruptedSyncError
-from tap_llm_csv.files import Bookmark, Counts, Window, anchors, open_data, unreadable
+from tap_llm_csv.files import (
+    READ_ERRORS,
+    Bookmark,
+    Counts,
+    Window,
+    anchors,
+    open_data,
+    unreadable,
+)
 from tap_llm_csv.identity import Ordinals, short_hash
+from tap_llm_csv.ledger import Ledger, Summary
 from tap_llm_csv.load import FileLoad, Output, Place
+from tap_llm_csv.memory import Memory
 from tap_llm_csv.prepare import Planner, file_id_of, prepare
 from tap_llm_csv.pricing import pricer_for
 from tap_llm_csv.reader import Reader
 from tap_llm_csv.recount import Recounter
-from tap_llm_csv.rejects import file_record
 from tap_llm_csv.replay import Replay
 from tap_llm_csv.worklist import Job, Worklist, header_at, survey
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from tap_llm_csv.settings import Settings
 
@@ -34,28 +42,6 @@ logger = logging.getLogger("tap-llm-csv")
 STATE_SECONDS = 5.0
 STATE_ROWS = 50_000
 PROGRESS_SECONDS = 10.0
-MISSING_DAYS = 30
-
-
-@dataclass(slots=True)
-class Summary:
-    """What a run did, for its last log line and its exit code."""
-
-    files: int = 0
-    unchanged: int = 0
-    counts: Counts = field(default_factory=Counts)
-    failures: list[str] = field(default_factory=list)
-
-    def text(self) -> str:
-        """Say it in one line."""
-        counts = self.counts
-        return (
-            f"{counts.read:,} rows read = {counts.emitted:,} emitted + {counts.rejected:,} rejected"
-            f" + {counts.skipped:,} skipped"
-            + (f" ({counts.recovered:,} recovered)" if counts.recovered else "")
-            + f"; {self.files:,} files read, {self.unchanged:,} unchanged, "
-            f"{len(self.failures):,} failed"
-        )
 
 
 class Sync:
@@ -82,15 +68,11 @@ class Sync:
         self.summary = Summary()
         self.is_interrupted = False
         self._settings = settings
-        self._state = bookmarks
         self._output = output
         self._write_state = write_state
         self._is_test = is_test
-        self._bookmarks: dict[str, Bookmark] = {}
-        for entry in bookmarks.values():
-            for file_id, saved in (entry.get("files") or {}).items():
-                if (bookmark := state.from_json(saved)) is not None:
-                    self._bookmarks[file_id] = bookmark
+        self._memory = Memory(bookmarks)
+        self._ledger = Ledger(output, self._memory, self.summary)
         self._in_use: set[str] = set()
         self.pricer = pricer_for(*settings.prices)
         self._planner = Planner(self.pricer)
@@ -106,7 +88,7 @@ class Sync:
         Raises:
             InterruptedSyncError: A signal came; the state covers what was read before it.
         """
-        work = survey(self._settings, self._bookmarks)
+        work = survey(self._settings, self._memory.bookmarks)
         self._in_use = {job.file_id for job in work.jobs if job.file_id}
         jobs = [job for job in work.jobs if self._is_to_read(job)]
         for job in work.jobs:
@@ -116,9 +98,9 @@ class Sync:
         # A log's live file has the shortest name, and goes on after those that were rotated.
         for job in sorted(jobs, key=lambda job: (job.order, -len(job.path), job.path)):
             try:
-                self._read(job)
+                self._read(job, work.replaced)
             except FileError as error:
-                self._fail(job, error)
+                self._ledger.fail(job, error)
         self._forget(work)
         self._send_state()
 
@@ -133,16 +115,26 @@ class Sync:
                 job.first = job.bookmark.first
                 if job.is_unchanged and not self._settings.replay_rejects:
                     self.summary.unchanged += 1
+                    self._note_whereabouts(job, job.bookmark)
                     return False
             if not prepare(job, self._planner):
                 return False
         except FileError as error:
-            self._fail(job, error)
+            self._ledger.fail(job, error)
             return False
         if job.plan is not None and not self._output.wants(job.plan.stream):
             logger.info("%s: its stream %s is not selected", job.path, job.plan.stream)
             return False
         return True
+
+    def _note_whereabouts(self, job: Job, bookmark: Bookmark) -> None:
+        """Keep and tell where an unchanged file is, if it was elsewhere or nowhere."""
+        if job.file_id is None or self._is_test:
+            return
+        if (bookmark.path, bookmark.missing) != (job.path, None):
+            bookmark.path, bookmark.missing = job.path, None
+            self._memory.keep(job.file_id)
+            self._ledger.tell(job, bookmark)
 
     def _older_exports(self, work: Worklist, jobs: list[Job]) -> list[Job]:
         """Put summed exports into the order in which they were made, the newest last.
@@ -192,50 +184,61 @@ class Sync:
 
     def _name(self, job: Job) -> str | None:
         """Give a file an id of its own that it would get again from lost state."""
-        file_id = job.file_id or file_id_of(job, is_final=job.is_final(self._settings, time.time()))
+        file_id = job.file_id or file_id_of(job)
         if file_id is None:
             return None
         if job.file_id is None and file_id in self._in_use:
             file_id = short_hash(file_id, job.path)
-        replaced = self._bookmarks.get(file_id)
-        job.generation = replaced.generation + 1 if replaced and job.bookmark is None else 1
+        replaced = self._memory.bookmarks.get(file_id)
+        if job.bookmark is None and replaced is not None:
+            job.generation = replaced.generation + 1
         self._in_use.add(file_id)
         job.file_id = file_id
         return file_id
 
     # --- reading ----------------------------------------------------------------------------------
 
-    def _read(self, job: Job) -> None:
+    def _read(self, job: Job, replaced: Mapping[str, Bookmark]) -> None:
         """Read one file to its end, sending states on the way.
 
         Raises:
-            FileError: It is given up; the state covers what was read.
+            FileError: It cannot be opened.
         """
         file_id = self._name(job)
         if file_id is None:
             return
         bookmark = self._begin(job)
         before = replace(bookmark.counts) if job.stored is None else Counts()
-        try:
-            with open_data(job.path, compressed=job.compressed) as file:
+        failure: FileError | None = None
+        held: str | None = None
+        with open_data(job.path, compressed=job.compressed) as file:
+            try:
+                replay = Replay(self._planner, self._settings, self._output, self._seen_at)
                 if self._settings.replay_rejects and job.stored is None and bookmark.rejects:
-                    Replay(self._planner, self._settings, self._output, self._seen_at).run(
-                        job, file_id, bookmark
-                    )
+                    replay.run(job, file_id, bookmark)
                 reader, load = self._load(job, file_id, bookmark, file)
-                self._follow(job, file_id, load)
-        except (OSError, EOFError, zlib.error) as error:
-            raise unreadable(job.path, error) from error
-        finally:
-            self._count(before, bookmark.counts)
-        bookmark.stored, bookmark.packed = job.stored, job.packed
-        if not bookmark.counts.read:
-            # Without a row it could be any file with this header.
-            return
-        self._save(job, file_id, bookmark)
-        self._ends.note(file_id, job, bookmark)
-        self.summary.files += 1
-        self._ledger(job, file_id, bookmark, message=reader.held and f"{reader.held} waits")
+                self._follow(job, file, load)
+                held = reader.held
+                bookmark.stored, bookmark.packed = job.stored, job.packed
+                known = job.bookmark or replaced.get(file_id)
+                if known is not None and known is not bookmark:
+                    replay.settle(job, file_id, known, bookmark)
+            except READ_ERRORS as error:
+                failure = unreadable(job.path, error)
+            except FileError as error:
+                failure = error
+            finally:
+                self.summary.add(before, bookmark.counts)
+            is_log = job.stored is None and not job.compressed
+            # Without a row it could be any file with this header; half an export is none.
+            if bookmark.counts.read and (failure is None or is_log):
+                self._save(job, bookmark, file)
+                self._ends.note(file_id, job, bookmark)
+        if failure is not None:
+            self._ledger.fail(job, failure, bookmark)
+        elif bookmark.counts.read:
+            self.summary.files += 1
+            self._ledger.tell(job, bookmark, held and f"{held} waits")
 
     def _load(
         self, job: Job, file_id: str, bookmark: Bookmark, file: IO[bytes]
@@ -247,7 +250,7 @@ class Sync:
         file.seek(bookmark.offset)
         reader = Reader(
             file, header.text, delimiter=header.delimiter, offset=bookmark.offset,
-            line=bookmark.line, limit=limit, final=job.is_final(self._settings, time.time()),
+            line=bookmark.line, limit=limit, final=job.is_final,
             max_record_lines=self._settings.max_record_lines,
         )  # fmt: skip
         place = Place(file_id, job.path, header.text.encoding, self._seen_at)
@@ -260,10 +263,10 @@ class Sync:
         )  # fmt: skip
         load.next_window = window
         if header.delimiter:
-            load.adopt(self._planner.plan(job.spec, header_at(job, bookmark.header, header)))
+            load.adopt(self._planner.for_file(job.spec, header_at(job, bookmark.header, header)))
         return reader, load
 
-    def _follow(self, job: Job, file_id: str, load: FileLoad) -> None:
+    def _follow(self, job: Job, file: IO[bytes], load: FileLoad) -> None:
         for batch in load.run():
             if self._is_test:
                 return
@@ -275,7 +278,7 @@ class Sync:
                 or time.monotonic() - self._state_at >= STATE_SECONDS
             )
             if job.stored is None and not job.compressed and (is_due or self.is_interrupted):
-                self._save(job, file_id, load.bookmark)
+                self._save(job, load.bookmark, file)
                 self._send_state()
             if self.is_interrupted:
                 raise InterruptedSyncError(
@@ -300,92 +303,33 @@ class Sync:
 
     # --- what is left behind ----------------------------------------------------------------------
 
-    def _save(self, job: Job, file_id: str, bookmark: Bookmark) -> None:
-        """Put a bookmark into the state."""
-        if self._is_test or job.plan is None:
+    def _save(self, job: Job, bookmark: Bookmark, file: IO[bytes]) -> None:
+        """Put a bookmark into the state; its anchors are taken from the file that was read."""
+        if self._is_test or job.plan is None or job.file_id is None:
             return
         if bookmark.stored is None:
-            with open_data(job.path, compressed=job.compressed) as file:
-                bookmark.head, bookmark.tail = anchors(file, bookmark.offset)
-        self._bookmarks[file_id] = bookmark
-        entry = self._state.setdefault(job.plan.stream, {})
-        entry.setdefault("files", {})[file_id] = state.to_json(bookmark)
+            place = file.tell()
+            bookmark.head, bookmark.tail = anchors(file, bookmark.offset)
+            file.seek(place)
+        self._memory.save(job.file_id, job.plan.stream, bookmark)
 
     def _send_state(self) -> None:
         self._write_state()
         self._state_at = time.monotonic()
         self._rows_since_state = 0
 
-    def _ledger(
-        self,
-        job: Job,
-        file_id: str,
-        bookmark: Bookmark,
-        *,
-        status: str | None = None,
-        message: str | None = None,
-    ) -> None:
-        if not self._output.wants("llm_csv_files"):
-            return
-        if status is None:
-            status = "active"
-            if job.is_rotated:
-                status = "rotated"
-            elif job.stored is not None or job.compressed:
-                status = "complete"
-        stream = job.plan.stream if job.plan else None
-        record = file_record(
-            file_id, stream, bookmark, status=status, size=job.size, message=message
-        )
-        self._output.write("llm_csv_files", [record])
-
-    def _fail(self, job: Job, error: FileError) -> None:
-        """Note that a file could not be read (on); the others still are."""
-        message = str(error)
-        text = message if job.path in message else f"{job.path}: {message}"
-        logger.error("%s", text)
-        self.summary.failures.append(text)
-        file_id = job.file_id or short_hash("path", job.path)
-        bookmark = self._bookmarks.get(file_id) or Bookmark(path=job.path)
-        self._ledger(job, file_id, bookmark, status="failed", message=message)
-
-    def _count(self, before: Counts, after: Counts) -> None:
-        total = self.summary.counts
-        for name in ("read", "emitted", "rejected", "skipped", "recovered"):
-            grown = getattr(after, name) - getattr(before, name)
-            setattr(total, name, getattr(total, name) + grown)
-
     def _forget(self, work: Worklist) -> None:
-        """Drop the bookmarks of files that are not there any more, in good time."""
+        """Tell which files are not there any more, and drop their bookmarks in good time."""
         if self._is_test:
             return
-        for file_id in self._rotated_long_ago(work):
-            self._drop(file_id)
-        today = datetime.now(timezone.utc).date()
-        for file_id in work.replaced:
+        for file_id in self._memory.rotated_long_ago(work.jobs):
+            self._memory.drop(file_id)
+        for file_id, bookmark in work.replaced.items():
             if file_id not in self._in_use:
-                self._drop(file_id)
-        for file_id, bookmark in work.vanished.items():
-            if bookmark.missing is None:
-                bookmark.missing = today.isoformat()
-                logger.warning("%s is not there any more", bookmark.path)
-            if (today - date.fromisoformat(bookmark.missing)).days > MISSING_DAYS:
-                self._drop(file_id)
-                continue
-            for entry in self._state.values():
-                if file_id in (entry.get("files") or {}):
-                    entry["files"][file_id] = state.to_json(bookmark)
-
-    def _rotated_long_ago(self, work: Worklist) -> list[str]:
-        """Return the files outside the configured paths that no log goes on from any more."""
-        chained: dict[tuple[str, str], list[tuple[str, str]]] = {}
-        for job in work.jobs:
-            if job.is_rotated and job.file_id and job.bookmark and job.is_unchanged:
-                chain = chained.setdefault(chains.chain_of(job.path), [])
-                chain.append((job.bookmark.last or "", job.file_id))
-        return [file_id for chain in chained.values() for _, file_id in sorted(chain)[:-1]]
-
-    def _drop(self, file_id: str) -> None:
-        self._bookmarks.pop(file_id, None)
-        for entry in self._state.values():
-            (entry.get("files") or {}).pop(file_id, None)
+                self._ledger.tell_gone(file_id, bookmark, "replaced")
+                self._memory.drop(file_id)
+        today = datetime.now(timezone.utc).date()
+        for file_id in self._memory.miss(work.vanished, today):
+            bookmark = work.vanished[file_id]
+            logger.warning("%s is not there any more", bookmark.path)
+            self._ledger.tell_gone(file_id, bookmark, "missing")

@@ -34,6 +34,12 @@ class TextFormat:
         """Bytes of a code unit: lines of UTF-16 end at even offsets only."""
         return len(self.newline)
 
+    def bare(self, line: bytes) -> bytes:
+        """Return a physical line without its end."""
+        if self.unit == 1:
+            return line.rstrip(b"\r\n")
+        return line.removesuffix(self.newline).removesuffix("\r".encode(self.encoding))
+
     def cut(self, data: bytes) -> int:
         """Return where the last complete line of `data` ends; 0 where none does."""
         end = len(data)
@@ -101,7 +107,8 @@ def detect(head: bytes, encoding: str | None = None) -> TextFormat:
             found, start = name, len(mark)
             break
     try:
-        found = codecs.lookup(found).name
+        # The mark, where there is one, has been dealt with.
+        found = codecs.lookup(found).name.replace("utf-8-sig", "utf-8")
         newline = "\n".encode(found)
     except (LookupError, UnicodeError) as error:
         raise FileError(

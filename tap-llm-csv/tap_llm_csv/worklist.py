@@ -18,8 +18,10 @@ from dataclasses import dataclass, field
 from typing import IO, TYPE_CHECKING
 
 from tap_llm_csv import sources
+from tap_llm_csv.chains import chain_of
 from tap_llm_csv.errors import FileError, SourceError
 from tap_llm_csv.files import (
+    READ_ERRORS,
     Bookmark,
     is_same,
     open_data,
@@ -27,6 +29,7 @@ from tap_llm_csv.files import (
     stored_as,
     unreadable,
 )
+from tap_llm_csv.reader import MAX_RECORD_BYTES
 from tap_llm_csv.textformat import TextFormat, detect, sniff_delimiter, split_line
 
 if TYPE_CHECKING:
@@ -38,7 +41,9 @@ if TYPE_CHECKING:
 logger = logging.getLogger("tap-llm-csv")
 
 PEEK_BYTES = 64 * 1024
-_SEPARATOR_LINE = re.compile(r'^"?sep=(.)"?$', re.IGNORECASE)
+# A header, and a first row as long as any may be.
+PEEK_LIMIT = MAX_RECORD_BYTES + 4 * PEEK_BYTES
+_SEPARATOR_LINE = re.compile(r'^"?sep=([^"])"?$', re.IGNORECASE)
 
 
 @dataclass(slots=True)
@@ -62,7 +67,8 @@ class Job:
     spec: SourceSpec
     packed: tuple[int, str] | None
     size: int
-    modified: float
+    # Nobody has written to it for a while: its last line is complete.
+    is_idle: bool = False
     header: Header | None = None
     plan: RowPlan | None = None
     file_id: str | None = None
@@ -93,13 +99,10 @@ class Job:
             return bookmark.packed == self.packed
         return bookmark.offset == self.size
 
-    def is_final(self, settings: Settings, now: float) -> bool:
+    @property
+    def is_final(self) -> bool:
         """Nobody writes to the file any more."""
-        return (
-            self.compressed
-            or self.stored is not None
-            or now - self.modified >= settings.idle_seconds
-        )
+        return self.compressed or self.stored is not None or self.is_idle
 
 
 @dataclass(slots=True)
@@ -114,16 +117,16 @@ class Worklist:
 def survey(settings: Settings, bookmarks: Mapping[str, Bookmark]) -> Worklist:
     """Find the files, and for each the bookmark that holds for it.
 
-    Raises:
-        SourceError: A configured path is not there and never was.
+    A configured path that is not there and never was is a job with an error.
     """
-    found = _find(settings.sources, bookmarks)
-    jobs = [_look(path, spec) for path, spec in found.items()]
+    found, absent = _find(settings.sources, bookmarks)
+    jobs = [_look(path, spec, settings.idle_seconds) for path, spec in found.items()]
+    jobs += absent
     unclaimed = dict(bookmarks)
     _claim_by_path(jobs, unclaimed)
     _claim_by_content([job for job in jobs if job.bookmark is None], unclaimed)
     work = Worklist(jobs)
-    _follow_rotated(work, found, settings.sources, unclaimed)
+    _follow_rotated(work, found, settings, unclaimed)
     paths = {job.path: job for job in work.jobs}
     for file_id, bookmark in unclaimed.items():
         job = paths.get(bookmark.path)
@@ -135,30 +138,42 @@ def survey(settings: Settings, bookmarks: Mapping[str, Bookmark]) -> Worklist:
     return work
 
 
-def _find(specs: Iterable[SourceSpec], bookmarks: Mapping[str, Bookmark]) -> dict[str, SourceSpec]:
-    """Map each file to the first entry that names it."""
+def _find(
+    specs: Iterable[SourceSpec], bookmarks: Mapping[str, Bookmark]
+) -> tuple[dict[str, SourceSpec], list[Job]]:
+    """Map each file to the first entry that names it; tell the entries that name none."""
     found: dict[str, SourceSpec] = {}
-    known = {bookmark.path for bookmark in bookmarks.values()}
+    absent: list[Job] = []
+    seen: set[str] = set()
+    known = {chain_of(bookmark.path) for bookmark in bookmarks.values()}
     for spec in specs:
         try:
             paths = sources.find(spec)
-        except SourceError:
-            if spec.path not in known:
-                raise
+        except SourceError as error:
             paths = []
+            if chain_of(spec.path) not in known:
+                absent.append(Job(spec.path, spec, packed=None, size=0))
+                absent[-1].error = FileError("missing", str(error))
+                continue
         if not paths:
             logger.warning("%s: nothing to read there", spec.path)
         for path in paths:
-            found.setdefault(path, spec)
-    return found
+            # Two names of one file are one file.
+            real = os.path.realpath(path)
+            if real not in seen:
+                seen.add(real)
+                found[path] = spec
+    return found, absent
 
 
-def _look(path: str, spec: SourceSpec, *, is_rotated: bool = False) -> Job:
+def _look(path: str, spec: SourceSpec, idle_seconds: int, *, is_rotated: bool = False) -> Job:
     try:
         status = os.stat(path)
-        job = Job(path, spec, packed_as(path), status.st_size, status.st_mtime)
+        # Judged by the moment of its size: much may be written while other files are read.
+        is_idle = time.time() - status.st_mtime >= idle_seconds
+        job = Job(path, spec, packed_as(path), status.st_size, is_idle)
     except OSError as error:
-        job = Job(path, spec, packed=None, size=0, modified=time.time())
+        job = Job(path, spec, packed=None, size=0)
         job.error = unreadable(path, error)
     job.is_rotated = is_rotated
     return job
@@ -178,7 +193,7 @@ def _matches(job: Job, bookmark: Bookmark) -> bool:
     try:
         with _open(job) as file:
             return is_same(file, None if job.compressed else job.size, bookmark)
-    except (OSError, EOFError) as error:
+    except READ_ERRORS as error:
         job.error = unreadable(job.path, error)
         return False
 
@@ -215,18 +230,18 @@ def _claim(job: Job, file_id: str, unclaimed: dict[str, Bookmark]) -> None:
 def _follow_rotated(
     work: Worklist,
     found: Mapping[str, SourceSpec],
-    specs: Sequence[SourceSpec],
+    settings: Settings,
     unclaimed: dict[str, Bookmark],
 ) -> None:
     """Find what was moved away from a configured path before it was read to its end."""
     for file_id, bookmark in list(unclaimed.items()):
-        spec = found.get(bookmark.path) or _spec_of(bookmark.path, specs)
+        spec = found.get(bookmark.path) or _spec_of(bookmark.path, settings.sources)
         if spec is None or bookmark.is_snapshot:
             continue
         for path in (bookmark.path, *sources.siblings(bookmark.path)):
             if path in found or not os.path.isfile(path):
                 continue
-            job = _look(path, spec, is_rotated=True)
+            job = _look(path, spec, settings.idle_seconds, is_rotated=True)
             if job.error is None and _matches(job, bookmark):
                 _claim(job, file_id, unclaimed)
                 work.jobs.append(job)
@@ -240,7 +255,7 @@ def _spec_of(path: str, specs: Sequence[SourceSpec]) -> SourceSpec | None:
 
 
 def read_header(job: Job) -> Header | None:
-    """Read a file's first line; None where it is not complete yet.
+    """Read a file's header and first row; None where the header is not complete yet.
 
     Raises:
         FileError: The file cannot be read or decoded.
@@ -248,12 +263,27 @@ def read_header(job: Job) -> Header | None:
     try:
         with _open(job) as file:
             head = file.read(PEEK_BYTES)
-    except (OSError, EOFError) as error:
+            text = detect(head, job.spec.encoding)
+            while True:
+                header = _header_in(head, text, job.spec.delimiter)
+                if header is not None and text.first_cut(header.after):
+                    return header
+                more = file.read(4 * PEEK_BYTES) if len(head) < PEEK_LIMIT else b""
+                if not more:
+                    break
+                head += more
+    except READ_ERRORS as error:
         raise unreadable(job.path, error) from error
-    text = detect(head, job.spec.encoding)
-    reader = _lines_of(head, text)
-    delimiter = job.spec.delimiter
-    for number, (begin, end, line) in enumerate(reader):
+    if header is None and (job.is_final or len(head) >= PEEK_LIMIT):
+        header = _header_in(head, text, job.spec.delimiter, closing=True)
+    return header
+
+
+def _header_in(
+    head: bytes, text: TextFormat, delimiter: str | None, *, closing: bool = False
+) -> Header | None:
+    """Find the header in a file's first bytes; with `closing` a line without an end counts."""
+    for number, (begin, end, line) in enumerate(_lines_of(head, text, closing=closing)):
         plain = line.strip("\r\n")
         if not plain.strip():
             continue
@@ -270,9 +300,9 @@ def read_header(job: Job) -> Header | None:
     return None
 
 
-def _lines_of(head: bytes, text: TextFormat) -> Iterable[tuple[int, int, str]]:
+def _lines_of(head: bytes, text: TextFormat, *, closing: bool) -> Iterable[tuple[int, int, str]]:
     begin = text.start
-    complete = head[begin : begin + text.cut(head[begin:])]
+    complete = head[begin:] if closing else head[begin : begin + text.cut(head[begin:])]
     for raw in text.split(complete):
         try:
             line = raw.decode(text.encoding)
@@ -297,7 +327,7 @@ def header_at(job: Job, span: tuple[int, int], header: Header) -> tuple[str, ...
         with _open(job) as file:
             file.seek(span[0])
             line = file.read(span[1] - span[0]).decode(header.text.encoding)
-    except (OSError, EOFError, UnicodeDecodeError) as error:
+    except (*READ_ERRORS, UnicodeDecodeError) as error:
         raise unreadable(job.path, error) from error
     cells = split_line(line, header.delimiter)
     if not cells:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -133,3 +133,50 @@ def test_one_bad_file_does_not_stop_the_others(tmp_path: Path) -> None:
     assert len(summary.failures) == 1
     assert "other.csv" in summary.failures[0]
     assert len(machine.calls) == 1
+
+
+@pytest.mark.parametrize("setting", [{"on_reject": "fail"}, {"max_rejects": 0}])
+def test_a_file_that_is_given_up_is_told_and_gone_on_from_where_it_stopped(
+    tmp_path: Path, setting: dict[str, Any]
+) -> None:
+    path = log_of(tmp_path, row(0), row(1).replace(",10,", ",secret,"), row(2))
+    machine = Machine(path, reject_raw="none", **setting)
+    (failure,) = machine.run().failures
+    (file,) = machine.files
+    assert (file["status"], file["rows_read"], file["rows_emitted"]) == ("failed", 1, 1)
+    assert "secret" not in failure + str(machine.tables) + str(machine.state)
+    path.write_text(path.read_text().replace(",secret,", ",10,"))
+    machine.run()
+    assert machine.sent["llm_calls"] == 2
+    assert [file["status"] for file in machine.files] == ["active"]
+
+
+def test_every_line_of_a_block_that_is_read_after_a_fix_is_marked(tmp_path: Path) -> None:
+    odd = [row(second).replace("2026-02-01T", "01/02/2026 ") for second in (1, 2, 3)]
+    path = log_of(tmp_path, row(0), *(line.replace("Z,", ",") for line in odd), "bad", row(9))
+    machine = Machine(path, max_reject_ratio=1)
+    machine.run()
+    assert [reject["severity"] for reject in machine.rejects] == ["rejected"] * 4
+    fixed = [{"path": str(path), "time_format": "%d/%m/%Y %H:%M:%S"}]
+    machine.run(replay_rejects=True, path=None, files=fixed)
+    told = {reject["line_number"]: reject["severity"] for reject in machine.rejects}
+    assert told == {3: "resolved", 4: "resolved", 5: "resolved", 6: "rejected"}
+
+
+@pytest.mark.parametrize("how", ["settings", "file"])
+def test_lines_of_an_export_that_are_read_after_a_fix_are_marked(tmp_path: Path, how: str) -> None:
+    path = log_of(tmp_path, row(0), row(1).replace("2026-02-01T", "01/02/2026 ").replace("Z,", ","))
+    entry = {"path": str(path), "mode": "snapshot"}
+    machine = Machine("", files=[entry])
+    machine.run()
+    assert [reject["severity"] for reject in machine.rejects] == ["rejected"]
+    if how == "settings":
+        entry["time_format"] = "%d/%m/%Y %H:%M:%S"
+        path.write_text(path.read_text())
+        machine.run(replay_rejects=True)
+    else:
+        log_of(tmp_path, row(0), row(1), row(2))
+        machine.run()
+    assert [reject["severity"] for reject in machine.rejects if reject["line_number"] == 3] == [
+        "resolved"
+    ]

@@ -88,6 +88,12 @@ def _unknown(names: Sequence[str], dialects: Sequence[Dialect]) -> HeaderError:
         missing = min((anchors - present for anchors in dialect.anchors), key=len)
         if len(missing) <= max(len(anchors) for anchors in dialect.anchors) / 2:
             return _missing(sorted(missing), dialect)
+    if any(name[:1].isdecimal() for name in names):
+        # What it holds is not repeated: it may be nobody's business.
+        return HeaderError(
+            "no_header",
+            "its first line holds data where the names of the columns should be; add a header",
+        )
     listed = ", ".join(name[:40] for name in names[:_SHOWN]) + (
         ", …" if len(names) > _SHOWN else ""
     )
