@@ -16,6 +16,7 @@ from tap_github_actions.records import format_time, parse_time
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
+    from datetime import datetime
 
     from tap_github_actions.client import Client
     from tap_github_actions.coverage import Report
@@ -31,18 +32,23 @@ class CoverageReader:
     globs: Sequence[str]
     limits: Limits = field(default_factory=Limits)
 
-    def read(self, path: str, attempt: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    def read(
+        self, path: str, attempt: dict[str, Any], until: datetime | None
+    ) -> Iterator[dict[str, Any]]:
         """Yield the reports of an attempt.
 
         Args:
             path: `/repos/{owner}/{name}`.
             attempt: The attempt's record. Artifacts belong to a run; those made before this attempt
-                began were left by an earlier one, and have been read with it.
+                began were left by an earlier one, and are read with it.
+            until: When the next attempt began, whose artifacts follow; None for the latest.
         """
         began = parse_time(attempt["started_at"])
         for artifact in self._listed(path, attempt["github_run_id"]):
             made = parse_time(artifact.get("created_at"))
             if made is not None and began is not None and made < began:
+                continue
+            if until is not None and (made is None or made >= until):
                 continue
             name = str(artifact["name"])
             content = self._download(path, artifact)

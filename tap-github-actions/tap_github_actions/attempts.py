@@ -135,7 +135,8 @@ class AttemptReader:
         run = task.run
         latest = attempt_number(run)
         outcome = Outcome(run["id"], began=began(run))
-        for attempt in [*reversed(list(self._earlier(task))), run]:
+        attempts = [*reversed(list(self._earlier(task))), run]
+        for attempt, following in zip(attempts, [*attempts[1:], None], strict=True):
             number = attempt_number(attempt)
             is_latest = number == latest
             if is_latest and run.get("status") != "completed":
@@ -151,7 +152,7 @@ class AttemptReader:
             if is_latest and not is_whole(jobs) and not too_old:
                 outcome.open_from = number
                 continue
-            self._add(outcome, run, attempt, jobs)
+            self._add(outcome, run, attempt, jobs, following)
             if is_latest:
                 outcome.final = number
         return outcome
@@ -194,7 +195,14 @@ class AttemptReader:
             self.client.get(self.path)
             return None
 
-    def _add(self, outcome: Outcome, run: Run, attempt: Run, jobs: list[dict[str, Any]]) -> None:
+    def _add(
+        self,
+        outcome: Outcome,
+        run: Run,
+        attempt: Run,
+        jobs: list[dict[str, Any]],
+        following: Run | None,
+    ) -> None:
         number = attempt_number(attempt)
         record = run_record(
             attempt,
@@ -213,6 +221,7 @@ class AttemptReader:
             if self.wanted.steps:
                 steps = step_records(job, repository=self.repository, attempt=number)
                 outcome.records += [("workflow_steps", step) for step in steps]
-        if self.coverage is not None and number == attempt_number(run):
-            reports = self.coverage.read(self.path, record)
+        if self.coverage is not None:
+            until = None if following is None else began(following)
+            reports = self.coverage.read(self.path, record, until)
             outcome.records += [("coverage_snapshots", report) for report in reports]

@@ -73,3 +73,21 @@ def test_an_artifact_that_is_no_zip_is_told_and_skipped(
         output = run_tap(github, coverage_artifacts=["coverage-*"])
     assert len(output.records["coverage_snapshots"]) == 3
     assert "coverage-broken was not read" in caplog.text
+
+
+def test_each_of_several_new_attempts_has_its_own_reports() -> None:
+    world = World(clock=Clock(NOON))
+    workflow = world.add_workflow(world.add_repository("octo-org/app"), "CI")
+    run = world.add_run(workflow, created=NOON - DAY)
+    world.add_artifact(run, "coverage", zipped(lcov_info=LCOV))
+    for _ in range(2):
+        world.rerun(run, at=run.attempts[-1].ended + 600)
+        world.add_artifact(run, "coverage", zipped(lcov_info=LCOV.replace(b"2,0", b"2,1")))
+    with Simulator(world) as github:
+        output = run_tap(github, coverage_artifacts=["coverage"])
+    covered = {
+        each["run_attempt"]: each["lines_covered"]
+        for each in output.records["coverage_snapshots"].values()
+    }
+    assert covered == {1: 2, 2: 3, 3: 3}
+    assert len(output.records["coverage_snapshots"]) == 3
