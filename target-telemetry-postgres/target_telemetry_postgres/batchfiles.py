@@ -3,40 +3,44 @@
 from __future__ import annotations
 
 import gzip
+import zlib
 from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
-from singer_sdk.helpers._batch import BaseBatchFileEncoding, StorageTarget
+from singer_sdk.helpers._batch import BaseBatchFileEncoding
+from upath import UPath
 
 from target_telemetry_postgres.errors import RecordError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
 
 def records(encoding: dict[str, Any], manifest: Sequence[str]) -> Iterator[bytes | dict[str, Any]]:
     """Every record of the files: JSON text, or what the format decoded already."""
     described = BaseBatchFileEncoding.from_dict(dict(encoding))
+    if described.format not in {"jsonl", "parquet"}:
+        raise RecordError(
+            f"BATCH files of the format {described.format!r} are not understood; let the tap "
+            "write jsonl, or no batches."
+        )
     for path in manifest:
-        head, tail = StorageTarget.split_url(path)
-        storage = StorageTarget.from_url(head)
-        if described.format == "jsonl":
-            with storage.open(tail, mode="rb") as file:
-                if described.compression == "gzip":
-                    with gzip.open(file) as unpacked:
-                        yield from filter(bytes.strip, unpacked)
-                else:
-                    yield from filter(bytes.strip, file)
-        elif described.format == "parquet":
-            yield from _parquet(storage, tail)
-        else:
-            raise RecordError(
-                f"BATCH files of the format {described.format!r} are not understood; let the tap "
-                "write jsonl, or no batches."
-            )
+        try:
+            with UPath(path).open("rb") as file:
+                yield from _PARSERS[described.format](file, described.compression)
+        except (OSError, EOFError, zlib.error) as error:
+            raise RecordError(f"The BATCH file {path} cannot be read: {error}") from error
 
 
-def _parquet(storage: StorageTarget, tail: str) -> Iterator[dict[str, Any]]:
+def _lines(file: Any, compression: str | None) -> Iterator[bytes]:
+    if compression == "gzip":
+        with gzip.open(file) as unpacked:
+            yield from filter(bytes.strip, unpacked)
+    else:
+        yield from filter(bytes.strip, file)
+
+
+def _parquet(file: Any, _: str | None) -> Iterator[dict[str, Any]]:
     try:
         parquet = import_module("pyarrow.parquet")
     except ImportError:
@@ -44,6 +48,11 @@ def _parquet(storage: StorageTarget, tail: str) -> Iterator[dict[str, Any]]:
             "BATCH files in parquet need the package pyarrow; install it, or let the tap write "
             "jsonl."
         ) from None
-    with storage.open(tail, mode="rb") as file:
-        for group in parquet.ParquetFile(file).iter_batches():
-            yield from group.to_pylist()
+    for group in parquet.ParquetFile(file).iter_batches():
+        yield from group.to_pylist()
+
+
+_PARSERS: Final[dict[str, Callable[[Any, str | None], Iterator[Any]]]] = {
+    "jsonl": _lines,
+    "parquet": _parquet,
+}

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from support.singer import record, schema
+from target_telemetry_postgres.errors import RecordError
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -94,3 +95,17 @@ def test_a_bad_record_in_a_batch_file_is_refused(loader: Loader, tmp_path: Path)
                 "manifest": [(tmp_path / "b.jsonl").as_uri()],
             },
         )
+
+
+@pytest.mark.parametrize("name", ["nowhere/b.jsonl.gz", "broken.jsonl.gz", "cut.jsonl.gz"])
+def test_a_batch_file_that_cannot_be_read_is_named(
+    loader: Loader, tmp_path: Path, name: str
+) -> None:
+    (tmp_path / "broken.jsonl.gz").write_bytes(b'{"id": 1}\n')
+    (tmp_path / "cut.jsonl.gz").write_bytes(gzip.compress(b'{"id": 1}\n' * 1000)[:-20])
+    file = (tmp_path / name).as_uri()
+    message = {"type": "BATCH", "stream": "s", "manifest": [file]}
+    with pytest.raises(RecordError, match="cannot be read") as caught:
+        loader.load(STREAM, {**message, "encoding": {"format": "jsonl", "compression": "gzip"}})
+    assert name in str(caught.value)
+    assert not (tmp_path / "nowhere").exists()
