@@ -209,6 +209,23 @@ def settings_from_environment(environ: Mapping[str, str] | None = None) -> dict[
     return with_defaults(config)
 
 
+def checked(config: Mapping[str, Any], source: str) -> dict[str, Any]:
+    """Settings as a file gives them, each of its type.
+
+    Raises:
+        ConfigError: For one that is not; the value is not repeated, for it may be a secret.
+    """
+    for name, value in config.items():
+        setting = SETTINGS["properties"].get(name)
+        if setting is None or value is None:
+            continue
+        kind = setting["type"][0]
+        boolean = isinstance(value, bool)
+        if not isinstance(value, _TYPES[kind]) or boolean is not (kind == "boolean"):
+            raise ConfigError(f"{source}: {name} is not {_KINDS[kind]}; correct it or remove it.")
+    return dict(config)
+
+
 def _parse(name: str, setting: Mapping[str, Any], text: str) -> Any:
     """Read a variable's text as its setting's type."""
     kind = setting["type"][0]
@@ -238,6 +255,13 @@ _PARSERS: Final[dict[str, Callable[[str], Any]]] = {
     "number": float,
     "boolean": _boolean,
     "object": json.loads,
+}
+_TYPES: Final[dict[str, tuple[type, ...]]] = {
+    "string": (str,),
+    "integer": (int,),
+    "number": (int, float),
+    "boolean": (bool,),
+    "object": (dict,),
 }
 _KINDS: Final = {
     "string": "text",

@@ -9,6 +9,7 @@ import pytest
 from target_telemetry_postgres.errors import ConfigError
 from target_telemetry_postgres.settings import (
     SETTINGS,
+    checked,
     settings_from_environment,
     with_defaults,
 )
@@ -91,3 +92,12 @@ def test_the_nearest_env_file_fills_what_the_environment_leaves_open(
     config = settings_from_environment()
 
     assert (config["host"], config["user"]) == ("from-file", "from-environment")
+
+
+@pytest.mark.parametrize(
+    ("name", "value"), [("password", 5318008), ("port", "x"), ("prune", 1), ("port", True)]
+)
+def test_a_setting_of_the_wrong_type_is_named_and_not_shown(name: str, value: object) -> None:
+    with pytest.raises(ConfigError, match=rf"^config\.json: {name} is not ") as caught:
+        checked({"host": "h", name: value, "user": None}, "config.json")
+    assert repr(value) not in str(caught.value)

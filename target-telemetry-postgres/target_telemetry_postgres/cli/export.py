@@ -168,6 +168,8 @@ def choose_columns(definition: TableDefinition, wanted: str | None) -> list[Colu
     known = {column.name: column for column in definition.columns}
     names = [name.strip() for name in wanted.split(",") if name.strip()]
     unknown = [name for name in names if name not in known]
+    if not names:
+        raise ConfigError("--columns names no column.")
     if unknown:
         raise ConfigError(
             f'"{definition.name}" has no column {", ".join(unknown)}; it has: {", ".join(known)}.'

@@ -112,13 +112,15 @@ def read_sql(name: str) -> bytes:
 
 
 def _read_config(path: Path) -> dict[str, Any]:
+    from target_telemetry_postgres.settings import checked
+
     try:
         loaded = json.loads(path.read_text(encoding="utf-8"))
     except ValueError as error:
         raise ConfigError(f"{path} is not JSON: {error}.") from error
     if not isinstance(loaded, dict):
         raise ConfigError(f"{path} must hold one JSON object with the target's settings.")
-    return loaded
+    return checked(loaded, str(path))
 
 
 pass_session = click.make_pass_decorator(Session)
