@@ -60,8 +60,12 @@ class BufferedWriter(GenericSingerWriter[bytes, Message]):
     def _send(data: bytes | bytearray) -> None:
         try:
             # Looked up each time: tests and embedders replace sys.stdout.
-            sys.stdout.buffer.write(data)
-            sys.stdout.buffer.flush()
+            out = sys.stdout.buffer
+            # Without a buffer of its own (PYTHONUNBUFFERED) a signal cuts a write short.
+            written = out.write(data) or 0
+            while written < len(data):
+                written += out.write(memoryview(data)[written:]) or 0
+            out.flush()
         except BrokenPipeError as error:
             raise TapLLMCsvError(
                 "whoever reads the messages has gone away; look for its error above, then run "

@@ -167,6 +167,9 @@ def test_without_a_default_file_there_is_a_warning_and_nothing_else(tmp_path: Pa
         ({"TAP_LLM_CSV_PATH": "nowhere.csv"}, "nowhere.csv is not there"),
         ({"TAP_LLM_CSV_TIMEZONE": "Mars/Base"}, "the time zone 'Mars/Base' is unknown"),
         ({"TAP_LLM_CSV_START_DATE": "soon"}, "start_date 'soon' is no date"),
+        ({"TAP_LLM_CSV_FILES": "[{bad"}, "TAP_LLM_CSV_FILES is not a JSON list"),
+        ({"TAP_LLM_CSV_MAX_REJECTS": "few"}, "TAP_LLM_CSV_MAX_REJECTS is not a whole number"),
+        ({"TAP_LLM_CSV_DELIMITER": '"'}, "cannot separate cells"),
         ({"TAP_LLM_CSV_DELIMITER": "::"}, "the delimiter '::' is not one character"),
     ],
 )
@@ -218,3 +221,44 @@ def test_test_mode_reads_a_little_and_remembers_nothing(log: Path) -> None:
     assert done.returncode == 0
     assert done.stdout.count('"RECORD","stream":"llm_calls"') == 1
     assert '"files"' not in done.stdout
+
+
+def test_empty_variables_are_unset_and_numbers_are_read(log: Path) -> None:
+    done = run(
+        "--config=ENV", folder=log.parent, TAP_LLM_CSV_PATH=str(log), TAP_LLM_CSV_FILES="",
+        TAP_LLM_CSV_MAX_REJECTS="", TAP_LLM_CSV_MAX_REJECT_RATIO="0.9",
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.parametrize("unbuffered", ["", "1"])
+def test_a_signal_in_mid_run_ends_it_with_a_true_state(tmp_path: Path, unbuffered: str) -> None:
+    path = tmp_path / "usage.csv"
+    count = 150_000
+    with path.open("w") as file:
+        file.write(HEADER + "\n")
+        file.writelines(row(second, notes=f"n{second}") + "\n" for second in range(count))
+    (tmp_path / "config.json").write_text(json.dumps({"path": str(path)}))
+    with (tmp_path / "told").open("wb") as log:
+        process = subprocess.Popen(
+            [*COMMAND, "--config", str(tmp_path / "config.json")],
+            stdout=subprocess.PIPE, stderr=log,
+            env={**os.environ, "PYTHONUNBUFFERED": unbuffered},
+        )  # fmt: skip
+        assert process.stdout is not None
+        with process.stdout as out:
+            before = [out.readline() for _ in range(20_000)]
+            process.terminate()
+            rest = out.read()
+        assert process.wait(timeout=60) == 143
+    told = (tmp_path / "told").read_text()
+    assert "the next run goes on" in told.strip().splitlines()[-1]
+    assert "Traceback" not in told
+    found = [json.loads(line) for line in [*before, *rest.splitlines()]]
+    state = [message["value"] for message in found if message["type"] == "STATE"][-1]
+    sent = {record["call_id"] for record in records(found, "llm_calls")}
+    assert 0 < len(sent) < count
+    later = messages({"path": str(path)}, state=state)
+    again = {record["call_id"] for record in records(later, "llm_calls")}
+    assert not sent & again
+    assert len(sent | again) == count
