@@ -137,9 +137,14 @@ class TargetTelemetryPostgres(Target):
             self._load.finish()
 
     def _handle_termination(self, signum: int, frame: FrameType | None) -> None:
-        """Take note only; the loop acts on it where everything is in order."""
+        """Take note only; the loop acts on it where everything is in order.
+
+        Until there is a load nothing was written, and waiting for a server may take long.
+        """
         del frame
         self._signal = signum
+        if self._load is None:
+            sys.exit(128 + signum)
 
     @classmethod
     def get_singer_command(cls) -> click.Command:

@@ -180,3 +180,24 @@ def test_a_signal_while_old_rows_go_ends_the_run_with_its_number(
     assert (target.returncode, out) == (143, '{"a": 1}\n'), err
     assert loader.ledger("s")["status"] == "interrupted"
     assert loader.table("llm_calls") == []
+
+
+def test_a_signal_while_a_server_is_awaited_ends_the_wait(tmp_path: Path) -> None:
+    config = written(
+        tmp_path, sqlalchemy_url="postgresql://u@127.0.0.1:1/db", connect_retry_seconds=600
+    )
+    target = subprocess.Popen(
+        [sys.executable, "-m", "target_telemetry_postgres", "--config", config],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    assert target.stderr is not None
+    for line in target.stderr:
+        if "Trying again" in line:
+            break
+    target.send_signal(signal.SIGTERM)
+    out, err = target.communicate(timeout=60)
+    assert (target.returncode, out) == (143, "")
+    assert "Traceback" not in err
