@@ -55,6 +55,15 @@ def to_json(bookmark: Bookmark) -> dict[str, Any]:
     return state
 
 
+def readable(state: Any) -> dict[str, Any]:
+    """Return a Singer state without what has not even the form of one."""
+    bookmarks = state.get("bookmarks") if isinstance(state, dict) else None
+    if not isinstance(bookmarks, dict):
+        return {}
+    kept = {stream: entry for stream, entry in bookmarks.items() if isinstance(entry, dict)}
+    return {**state, "bookmarks": kept}
+
+
 def _without_zeros(counts: Counts) -> list[int]:
     figures = [counts.read, counts.emitted, counts.rejected, counts.skipped, counts.recovered]
     while figures[1:] and not figures[-1]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import json
 import os
 import sys
 from collections import Counter
@@ -10,7 +11,6 @@ from typing import IO, TYPE_CHECKING, Any, ClassVar
 
 import click
 from singer_sdk import Tap
-from singer_sdk.helpers._util import load_json
 from singer_sdk.helpers.capabilities import PluginCapabilities, TapCapabilities
 from singer_sdk.plugin_base import _ConfigInput
 from typing_extensions import override
@@ -23,6 +23,7 @@ from tap_llm_csv.errors import FilesFailedError, TapLLMCsvError
 from tap_llm_csv.pricing import unpriced_hint
 from tap_llm_csv.redact import guessable
 from tap_llm_csv.schemas import SCHEMAS
+from tap_llm_csv.state import readable
 from tap_llm_csv.streams import LEDGER, FileStream, StreamOutput
 from tap_llm_csv.sync import Sync
 
@@ -78,7 +79,7 @@ class TapLLMCsv(Tap):
         }
         self._pass = Sync(
             settings.load(self.config),
-            self._saved_bookmarks(),
+            self.state.setdefault("bookmarks", {}),
             StreamOutput(streams, self.written, limit),
             lambda: self.state_writer.write_state(self.state),
             is_test=limit is not None,
@@ -97,12 +98,6 @@ class TapLLMCsv(Tap):
             self._error = error
         finally:
             self.flush()
-
-    def _saved_bookmarks(self) -> dict[str, Any]:
-        if not isinstance(self.state.get("bookmarks"), dict):
-            self.state["bookmarks"] = {}
-        bookmarks: dict[str, Any] = self.state["bookmarks"]
-        return bookmarks
 
     def flush(self) -> None:
         """Send what is still in the writer's buffer."""
@@ -152,8 +147,8 @@ class TapLLMCsv(Tap):
         config = config or _ConfigInput()
         tap = cls(
             config=config.config,
-            state=None if state is None else load_json(state.read()),
-            catalog=None if catalog is None else load_json(catalog.read()),
+            state=None if state is None else readable(json.loads(state.read() or "{}")),
+            catalog=None if catalog is None else json.loads(catalog.read()),
             parse_env_config=config.parse_env,
         )
         # What is loaded by now stays; looking through it again and again costs a tenth of the time.

@@ -262,3 +262,20 @@ def test_a_signal_in_mid_run_ends_it_with_a_true_state(tmp_path: Path, unbuffere
     again = {record["call_id"] for record in records(later, "llm_calls")}
     assert not sent & again
     assert len(sent | again) == count
+
+
+@pytest.mark.parametrize(
+    "state", ["", "null", "[]", '{"bookmarks": null}', '{"bookmarks": {"llm_calls": 5}}']
+)
+def test_a_state_that_is_none_costs_time_only(log: Path, state: str) -> None:
+    (log.parent / "state.json").write_text(state)
+    done = run("--config=ENV", "--state=state.json", folder=log.parent, TAP_LLM_CSV_PATH=str(log))
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.count('"stream":"llm_calls","record"') == 20
+
+
+def test_a_state_that_is_no_json_is_told_in_one_sentence(log: Path) -> None:
+    (log.parent / "state.json").write_text("{bookmarks")
+    done = run("--config=ENV", "--state=state.json", folder=log.parent, TAP_LLM_CSV_PATH=str(log))
+    assert done.returncode == 1
+    assert "--state file is no JSON" in done.stderr.strip().splitlines()[-1]
