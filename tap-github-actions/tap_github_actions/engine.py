@@ -236,9 +236,10 @@ class Engine:
         if stopped is not None and not isinstance(stopped, DryRunDoneError):
             _logger.warning("%s", stopped)
         if self._problems:
+            rest = "everything else was" if stopped is None else "the others are not finished"
             raise RepositoryError(
                 f"{len(self._problems)} of {max(total, len(self._problems))} repositories could "
-                f"not be read, everything else was: {'; '.join(self._problems)}."
+                f"not be read, {rest}: {'; '.join(self._problems)}."
             )
 
     # -- in the repositories' threads ------------------------------------------------------------

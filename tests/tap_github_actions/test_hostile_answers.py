@@ -142,6 +142,20 @@ def test_running_out_of_quota_while_repositories_are_found_is_no_failure(
     assert "requests are possible again at" in caplog.text
 
 
+def test_a_run_that_stopped_early_does_not_say_that_all_the_rest_was_read() -> None:
+    limit = Answer({"message": "API rate limit exceeded"}, 403, {"X-RateLimit-Remaining": "0"})
+
+    def script(path: str) -> Answer:
+        return Answer({"message": "Not Found"}, 404) if path == "/repos/octo-org/gone" else limit
+
+    with (
+        scripted(script) as github,
+        pytest.raises(RepositoryError, match="the others are not finished"),
+    ):
+        names = ["octo-org/gone", NAME]
+        read(github, repositories=names, max_concurrency=1, max_wait_seconds=10)
+
+
 def test_a_token_does_not_follow_a_redirect_to_another_host() -> None:
     with scripted(honest) as other:
         moved = Answer(b"", 301, {"Location": f"{other.url}/repos/{NAME}"})
