@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import os
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Final
 
 from dotenv import dotenv_values, find_dotenv
@@ -207,6 +208,17 @@ def settings_from_environment(environ: Mapping[str, str] | None = None) -> dict[
         if text:
             config[name] = _parse(name, setting, text)
     return with_defaults(config)
+
+
+def with_numbers(config: Mapping[str, Any]) -> dict[str, Any]:
+    """The config with numbers where a variable or Meltano could only give their text."""
+    read = dict(config)
+    for name, value in config.items():
+        setting = SETTINGS["properties"].get(name, {"type": ["string"]})
+        if isinstance(value, str) and setting["type"][0] == "number":
+            with suppress(ValueError):  # what is no number is refused with every other wrong type
+                read[name] = float(value)
+    return read
 
 
 def checked(config: Mapping[str, Any], source: str) -> dict[str, Any]:

@@ -21,7 +21,7 @@ from singer_sdk.singerlib.encoding import GenericSingerReader
 from target_telemetry_postgres.errors import debugging
 from target_telemetry_postgres.load import Load, sentence
 from target_telemetry_postgres.messages import decode
-from target_telemetry_postgres.settings import SETTINGS
+from target_telemetry_postgres.settings import SETTINGS, with_numbers
 
 if TYPE_CHECKING:
     from collections import Counter
@@ -111,6 +111,7 @@ class TargetTelemetryPostgres(Target):
 
     def _validate_config(self, *, raise_errors: bool = True) -> list[str]:
         """As the SDK does, without repeating a secret that was given in the wrong type."""
+        self._config = with_numbers(self._config)
         try:
             return super()._validate_config(raise_errors=raise_errors)
         except ConfigValidationError as error:

@@ -144,3 +144,12 @@ def test_a_run_of_prod_without_a_database_url_says_so_and_starts_no_server(
 def test_the_telemetry_commands_work_through_meltano(demo_project: Project) -> None:
     for command in ("stats", "status", "migrate"):
         assert demo_project.meltano("invoke", f"{TARGET}:{command}").code == 0
+
+
+def test_a_number_can_be_set_through_meltano(demo_project: Project, usage: Path) -> None:
+    demo_project.meltano(
+        *("run", "tap-llm-csv", TARGET),
+        TAP_LLM_CSV_PATH=str(usage),
+        TAP_LLM_CSV_MAX_REJECT_RATIO="0.25",
+        TARGET_TELEMETRY_POSTGRES_PRUNE_MAX_SECONDS="1.5",
+    )
