@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any
@@ -67,6 +68,8 @@ class BufferedWriter(GenericSingerWriter[bytes, Message]):
                 written += out.write(memoryview(data)[written:]) or 0
             out.flush()
         except BrokenPipeError as error:
+            # The interpreter would complain once more when it flushes at exit.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             raise TapLLMCsvError(
                 "whoever reads the messages has gone away; look for its error above, then run "
                 "again: reading resumes after the last state it kept"

@@ -191,12 +191,14 @@ def test_a_file_that_fails_makes_the_run_fail_after_the_others_were_read(log: Pa
     assert "Traceback" not in done.stderr
 
 
-def test_a_reader_that_goes_away_is_told_in_one_sentence(tmp_path: Path) -> None:
+@pytest.mark.parametrize("unbuffered", ["", "1"])
+def test_a_reader_that_goes_away_is_told_in_one_sentence(tmp_path: Path, unbuffered: str) -> None:
     path = tmp_path / "usage.csv"
     path.write_text("\n".join([HEADER, *(row(s, notes="x" * 200) for s in range(20_000))]) + "\n")
     process = subprocess.Popen(
         [*COMMAND, "--config=ENV"], cwd=tmp_path, text=True, stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE, env={**os.environ, "TAP_LLM_CSV_PATH": "usage.csv"},
+        stderr=subprocess.PIPE,
+        env={**os.environ, "TAP_LLM_CSV_PATH": "usage.csv", "PYTHONUNBUFFERED": unbuffered},
     )  # fmt: skip
     assert process.stdout is not None
     assert process.stderr is not None
@@ -204,7 +206,7 @@ def test_a_reader_that_goes_away_is_told_in_one_sentence(tmp_path: Path) -> None
     process.stdout.close()
     log = process.stderr.read()
     assert process.wait(60) == 1
-    assert "has gone away" in log
+    assert "has gone away" in log.strip().splitlines()[-1]
     assert "Traceback" not in log
 
 
