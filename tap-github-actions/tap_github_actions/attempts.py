@@ -42,6 +42,7 @@ class Wanted:
     steps: bool = True
     workflows: bool = True
     coverage: bool = False
+    pull_requests: bool = True
 
     @property
     def any_run(self) -> bool:

@@ -295,6 +295,8 @@ class Engine:
             parse_time(self.settings.get("start_date")),
             BACKFILL_DAYS,
             timedelta(days=self.settings["rerun_lookback_days"]),
+            # GitHub finds large pages hard, and pull requests make up much of them.
+            params={} if self.wanted.pull_requests else {"exclude_pull_requests": "true"},
             chunk_size=CHUNK if self.limit is None else min(CHUNK, max(self.limit, 1)),
         )
         self._events.put(Started(repository, sync))

@@ -167,6 +167,7 @@ class TapGitHubActions(Tap):
             )
 
     def _wanted(self, selected: dict[str, GitHubStream]) -> Wanted:
+        runs = selected.get("workflow_runs")
         return Wanted(
             runs="workflow_runs" in selected,
             jobs="workflow_jobs" in selected,
@@ -174,6 +175,8 @@ class TapGitHubActions(Tap):
             workflows="workflows" in selected,
             coverage="coverage_snapshots" in selected
             and bool(self.config.get("coverage_artifacts")),
+            pull_requests=runs is not None
+            and bool(runs.mask["properties", "pull_request_numbers"]),
         )
 
     @property

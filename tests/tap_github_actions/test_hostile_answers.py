@@ -148,11 +148,11 @@ def test_a_run_that_stopped_early_does_not_say_that_all_the_rest_was_read() -> N
     def script(path: str) -> Answer:
         return Answer({"message": "Not Found"}, 404) if path == "/repos/octo-org/gone" else limit
 
+    names = ["octo-org/gone", NAME]
     with (
         scripted(script) as github,
         pytest.raises(RepositoryError, match="the others are not finished"),
     ):
-        names = ["octo-org/gone", NAME]
         read(github, repositories=names, max_concurrency=1, max_wait_seconds=10)
 
 

@@ -423,6 +423,23 @@ def test_deselected_properties_are_left_out(
     assert all("display_title" not in record for _, record in output.emitted)
 
 
+def test_pull_requests_that_nobody_wants_are_not_asked_for(
+    world: World, workflow: Workflow, github: Simulator
+) -> None:
+    fill(world, workflow, 2)
+    run_tap(github)
+    catalog = streams("workflow_runs")
+    for stream in catalog["streams"]:
+        for entry in stream["metadata"]:
+            if entry["breadcrumb"][-1:] == ["pull_request_numbers"]:
+                entry["metadata"]["selected"] = False
+    run_tap(github, catalog=catalog)
+    run_tap(github, catalog=streams("workflow_jobs"))
+    listings = github.log.matching("/actions/runs$")
+    excluded = [each.query.get("exclude_pull_requests") for each in listings]
+    assert excluded == [None, "true", "true"]
+
+
 def test_each_stream_is_announced_once(world: World, workflow: Workflow, github: Simulator) -> None:
     fill(world, workflow, 3)
     output = run_tap(github)
