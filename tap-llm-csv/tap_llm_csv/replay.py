@@ -65,6 +65,8 @@ class Replay:
         )
         self._output = output
         self._seen_at = seen_at
+        # The headers of the file at hand, in order.
+        self._headers: list[tuple[int, int]] = []
 
     def run(self, job: Job, file_id: str, bookmark: Bookmark) -> None:
         """Read a file's rejected ranges and bring its figures up to date.
@@ -72,6 +74,7 @@ class Replay:
         Raises:
             FileError: The file cannot be read.
         """
+        self._find_headers(job, file_id, bookmark)
         ranges, bookmark.rejects = bookmark.rejects, []
         for offset, length, line, rows in ranges:
             again = self._read_range(job, file_id, bookmark, (offset, length, line, rows))
@@ -115,6 +118,8 @@ class Replay:
             FileError: The file cannot be read.
         """
         is_changed = known.stored is None or known.stored != fresh.stored
+        if not is_changed and known.rejects:
+            self._find_headers(job, file_id, fresh)
         for offset, length, line, count in known.rejects:
             rows = [(offset, line)]
             if not is_changed and count > 1:
@@ -130,6 +135,19 @@ class Replay:
                 [row for row in rows if not _is_within(row[0], fresh.rejects)],
                 _AFTER_CHANGE if is_changed else _AFTER_FIX,
             )
+
+    def _find_headers(self, job: Job, file_id: str, bookmark: Bookmark) -> None:
+        """Find where the file's header changes, if it does."""
+        if job.header is None:
+            return
+        self._headers = [job.header.span]
+        if bookmark.header != job.header.span:
+            span = (job.header.span[1], bookmark.header[1], job.header.lines)
+            self._pass(
+                span, _Kept(self._output), [], job=job, file_id=file_id, bookmark=bookmark,
+                ordinals=_Around(),
+            )  # fmt: skip
+            self._headers.append(bookmark.header)
 
     def _line_before(self, job: Job, offset: int) -> int:
         """Return where a line begins at or after an offset."""
@@ -160,7 +178,7 @@ class Replay:
         header = job.header
         if header is None or begin >= end:
             return past
-        names = header.span if begin < bookmark.header[0] else bookmark.header
+        names = [span for span in self._headers if span[1] <= begin][-1]
         with open_data(job.path, compressed=job.compressed) as file:
             file.seek(begin)
             reader = Reader(
@@ -174,6 +192,8 @@ class Replay:
             if header.delimiter:
                 load.adopt(self._planner.for_file(job.spec, header_at(job, names, header)))
             for batch in load.run():
+                if past.header not in {*self._headers, bookmark.header}:
+                    self._headers.append(past.header)
                 if rows is not None:
                     starts = batch.line_starts()
                     rows += [(batch.span(index)[0], at) for index, at in enumerate(starts)]

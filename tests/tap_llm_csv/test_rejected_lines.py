@@ -180,3 +180,16 @@ def test_lines_of_an_export_that_are_read_after_a_fix_are_marked(tmp_path: Path,
     assert [reject["severity"] for reject in machine.rejects if reject["line_number"] == 3] == [
         "resolved"
     ]
+
+
+def test_a_line_is_read_again_under_the_header_that_it_stands_under(tmp_path: Path) -> None:
+    swapped = HEADER.replace("prompt_tokens,completion_tokens", "completion_tokens,prompt_tokens")
+    odd = row(3, tokens=77).replace("2026-02-01T", "01/02/2026 ").replace("Z,", ",")
+    path = log_of(tmp_path, row(1), swapped, row(2), odd, HEADER + ",session_id", row(5) + ",s")
+    machine = Machine(path)
+    machine.run()
+    fixed = [{"path": str(path), "time_format": "%d/%m/%Y %H:%M:%S"}]
+    machine.run(replay_rejects=True, path=None, files=fixed)
+    (call,) = [call for call in machine.calls if call["source_line"] == 5]
+    assert (call["input_tokens"], call["output_tokens"]) == (5, 77)
+    check_figures(machine.files)
