@@ -135,21 +135,11 @@ class BlockPlan:
             return
         if self._makes_provider:
             cells["provider"] = Cells((), each(self._provider, models), ())
-        money = self._money
-        cells["estimated_cost"] = Cells(
-            (),
-            [
-                money[model](at, given, made)
-                for model, at, given, made in zip(
-                    models,
-                    cells[_TIME].values,
-                    cells["input_tokens"].values,
-                    cells["output_tokens"].values,
-                    strict=True,
-                )
-            ],
-            (),
-        )
+        given, made = (cells[name] for name in _COUNTED)
+        whole = given.is_whole and made.is_whole
+        tell = self._money.of_whole_calls if whole else self._money.of_calls
+        texts = tell(models, cells[_TIME].values, given.values, made.values)
+        cells["estimated_cost"] = Cells((), texts, ())
 
     def _provider(self, model: str | None) -> str:
         return as_json(self._table[model].provider)
