@@ -11,15 +11,16 @@ import msgspec
 from tap_llm_csv.dialects import HeaderError, RowPlan, RowReject, plan_for
 from tap_llm_csv.errors import FileError
 from tap_llm_csv.files import stored_as
+from tap_llm_csv.first_lines import Header, read_header
 from tap_llm_csv.identity import short_hash
 from tap_llm_csv.reader import MAX_RECORD_BYTES, Broken, Reader
-from tap_llm_csv.worklist import Header, Job, read_header
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from tap_llm_csv.pricing import Pricer
     from tap_llm_csv.settings import SourceSpec
+    from tap_llm_csv.worklist import Job
 
 PLANS_KEPT = 1000
 CALLS_COMPARED = 32

@@ -12,17 +12,18 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from tap_llm_csv.files import Bookmark, Counts, Window, open_data
+from tap_llm_csv.first_lines import header_at
 from tap_llm_csv.identity import Ordinals
 from tap_llm_csv.load import FileLoad, Output, Place
 from tap_llm_csv.reader import Reader
 from tap_llm_csv.rejects import reject_record
-from tap_llm_csv.worklist import Job, header_at
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from tap_llm_csv.prepare import Planner
     from tap_llm_csv.settings import Settings
+    from tap_llm_csv.worklist import Job
 
 CONTEXT_BYTES = 256 * 1024
 

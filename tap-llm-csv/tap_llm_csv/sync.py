@@ -21,6 +21,7 @@ from tap_llm_csv.files import (
     open_data,
     unreadable,
 )
+from tap_llm_csv.first_lines import header_at
 from tap_llm_csv.identity import Ordinals, short_hash
 from tap_llm_csv.ledger import Ledger, Summary
 from tap_llm_csv.load import FileLoad, Output, Place
@@ -30,7 +31,7 @@ from tap_llm_csv.pricing import pricer_for
 from tap_llm_csv.reader import Reader
 from tap_llm_csv.recount import Recounter
 from tap_llm_csv.replay import Replay
-from tap_llm_csv.worklist import Job, Worklist, header_at, survey
+from tap_llm_csv.worklist import Job, Worklist, survey
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
