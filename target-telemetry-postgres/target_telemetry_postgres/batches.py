@@ -60,6 +60,9 @@ class Part:
     read: int = 0
     expired: int = 0
     rejected: int = 0
+    #: By the identity of a row, the one of its key that it replaced: should the server refuse the
+    #: later one, the earlier stands.
+    replaced: dict[int, Row] = field(default_factory=dict)
     absent: bool = False
     null_keys: bool = False
 
@@ -79,10 +82,15 @@ class Batch:
 
 
 class Buffer:
-    """Collects the rows of one stream."""
+    """Collects the rows of one stream.
 
-    def __init__(self, destination: Destination) -> None:
+    With `keep_replaced` a refused row gives way to the one that it replaced.
+    """
+
+    def __init__(self, destination: Destination, *, keep_replaced: bool = False) -> None:
         self.destination = destination
+        self._keep_replaced = keep_replaced
+        self._replaced: dict[int, Row] = {}
         self.read = 0
         self.expired = 0
         self.rejected = 0
@@ -111,9 +119,7 @@ class Buffer:
                 row = [old if new is UNSET else new for old, new in zip(before, row, strict=True)]
             elif key in self._deleted:
                 row = [None if value is UNSET else value for value in row]
-        if self._deleted:
-            self._deleted.pop(key, None)
-        self._by_key[key] = row
+        self._put(key, row)
 
     def add_whole(self, row: Row) -> None:
         """As `add`, for a row that is known to have every column."""
@@ -121,8 +127,15 @@ class Buffer:
             self._list.append(row)
             return
         key = self._key_of(row)
-        if self._deleted:
-            self._deleted.pop(key, None)
+        if self._deleted or self._keep_replaced:
+            self._put(key, row)
+        else:
+            self._by_key[key] = row
+
+    def _put(self, key: Key, row: Row) -> None:
+        self._deleted.pop(key, None)
+        if self._keep_replaced and (before := self._by_key.get(key)) is not None:
+            self._replaced[id(row)] = before
         self._by_key[key] = row
 
     def delete(self, row: Row) -> None:
@@ -130,7 +143,9 @@ class Buffer:
         if self._key_of is None:
             return
         key = self._key_of(row)
-        self._by_key.pop(key, None)
+        gone = self._by_key.pop(key, None)
+        while gone is not None:
+            gone = self._replaced.pop(id(gone), None)
         self._deleted[key] = row
 
     def take(self) -> Part | None:
@@ -146,10 +161,11 @@ class Buffer:
             read=self.read,
             expired=self.expired,
             rejected=self.rejected,
-            absent=self._absent and any(UNSET in row for row in rows),
+            replaced=self._replaced,
+            absent=self._absent and any(UNSET in row for row in (*rows, *self._replaced.values())),
             null_keys=any(row[at] is None for at in self._key_at for row in (*rows, *deleted)),
         )
-        self._list, self._by_key, self._deleted = [], {}, {}
+        self._list, self._by_key, self._deleted, self._replaced = [], {}, {}, {}
         self.read = self.expired = self.rejected = 0
         self._absent = False
         return part

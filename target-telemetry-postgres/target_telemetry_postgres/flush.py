@@ -232,7 +232,9 @@ def _without_culprit(
     if at is None or at >= len(rows):
         at, error = _search(connection, part, rows, error)
     rejection = _rejection(part.destination, rows[at], error, column or error.diag.column_name)
-    return [*rows[:at], *rows[at + 1 :]], rejection
+    earlier = part.replaced.get(id(rows[at]))
+    instead = [] if earlier is None else [earlier]
+    return [*rows[:at], *instead, *rows[at + 1 :]], rejection
 
 
 def _place(error: psycopg.Error, destination: Destination) -> tuple[int | None, str | None]:

@@ -75,6 +75,7 @@ class Load:
             hard_delete=self._config["hard_delete"],
             validate_records=self._config["validate_records"],
             versions=self._config["process_activate_version_messages"],
+            quarantine=self._config["invalid_record_treatment"] == "quarantine",
         )
         self._batch_rows = int(self._config["batch_size_rows"])
         self._state: bytes | None = None
@@ -82,7 +83,7 @@ class Load:
         self._closed = False
         self._stack = ExitStack()
         self._rejects = Rejects(
-            quarantine=self._config["invalid_record_treatment"] == "quarantine",
+            quarantine=self._options.quarantine,
             most=int(self._config["max_rejects"]),
         )
         self._intake = Intake(

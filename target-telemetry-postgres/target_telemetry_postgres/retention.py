@@ -164,8 +164,8 @@ def _count(conn: Connection, target: Target) -> PruneResult:
         sql.SQL("({})").format(condition) for condition, _ in target.conditions()
     )
     row = conn.execute(
-        sql.SQL("SELECT count(*), min({column}), max({column}) FROM {table} WHERE {where}").format(
-            column=target.column, table=target.table, where=where
+        sql.SQL("SELECT count(*), {span} FROM {table} WHERE {where}").format(
+            span=_span(target.column), table=target.table, where=where
         )
     ).fetchone()
     rows, oldest, newest = row or (0, None, None)
@@ -210,8 +210,9 @@ def _delete(conn: Connection, target: Target, sweep: Sweep) -> PruneResult | Non
                 "WITH gone AS ("
                 " DELETE FROM {table} WHERE ctid = ANY (ARRAY({piece})) AND {condition}"
                 " RETURNING {column} AS at)"
-                " SELECT count(*), min(at), max(at) FROM gone"
+                " SELECT count(*), {span} FROM gone"
             ).format(
+                span=_span(sql.Identifier("at")),
                 table=target.table,
                 piece=sweep.piece(),
                 condition=sweep.condition,
@@ -220,6 +221,16 @@ def _delete(conn: Connection, target: Target, sweep: Sweep) -> PruneResult | Non
         ).fetchone()
     rows, oldest, newest = row or (0, None, None)
     return replace(_nothing(target), rows=rows, oldest=_instant(oldest), newest=_instant(newest))
+
+
+def _span(column: sql.Identifier) -> sql.Composed:
+    """The first and the last time, brought into the years that Python has."""
+    within = sql.SQL(
+        "CASE WHEN {time} < '0001-01-01' THEN '0001-01-01'"
+        " WHEN {time} > '9999-12-31' THEN '9999-12-31' ELSE {time} END"
+    )
+    times = [sql.SQL(which).format(column) for which in ("min({})", "max({})")]
+    return sql.SQL(", ").join(within.format(time=at) for at in times)
 
 
 def _remember(conn: Connection, target: Target, result: PruneResult) -> None:

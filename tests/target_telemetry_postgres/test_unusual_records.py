@@ -120,3 +120,38 @@ def test_a_tables_name_that_reads_like_a_place_blames_no_other_row(loader: Loade
     assert len(loader.table("odd, line 2")) == 3
     (kept,) = loader.table("rejected_records")
     assert (kept["line_number"], kept["column_name"]) == (5, "at")
+
+
+def test_a_refused_record_gives_way_to_the_one_of_its_key_before_it(loader: Loader) -> None:
+    stream = schema(
+        "s",
+        {"id": INTEGER, "at": {"type": "string", "format": "date-time"}, "n": INTEGER},
+        ["id"],
+    )
+    good, bad = "2024-01-01T00:00:00Z", "2024-02-30T00:00:00Z"
+    rows = [
+        {"id": 1, "at": good},
+        {"id": 1, "at": bad, "n": 1},
+        {"id": 2, "at": good, "n": 2},
+        {"id": 2, "at": bad, "n": 3},
+        {"id": 2, "at": bad, "n": 4},
+        {"id": 3, "at": bad, "n": 5},
+        {"id": 3, "at": good, "n": 6},
+    ]
+    loader.load(stream, records("s", rows), invalid_record_treatment="quarantine")
+    assert loader.query("SELECT id, n FROM s ORDER BY id") == [(1, None), (2, 2), (3, 6)]
+    ledger = loader.ledger("s")
+    assert (ledger["rows_inserted"], ledger["rows_rejected"], ledger["rows_unchanged"]) == (3, 3, 1)
+
+
+def test_times_beyond_the_calendar_of_python_are_pruned_like_others(loader: Loader) -> None:
+    at = {"type": "string", "format": "date-time"}
+    stream = schema("s", {"id": INTEGER, "at": at})
+    loader.load(stream)
+    loader.execute(
+        "INSERT INTO s VALUES (1, '0044-03-15 BC'), (2, '-infinity'), (3, 'infinity'), (4, now())"
+    )
+    early = record("s", {"id": 5, "at": "0001-01-01T00:00:00+05:00"})
+    loader.load(stream, early, retention={"s": {"keep": "90 days", "column": "at"}})
+    assert loader.query("SELECT id FROM s ORDER BY id") == [(3,), (4,)]
+    assert (loader.ledger("s")["rows_expired"], loader.ledger("s")["rows_pruned"]) == (1, 2)
