@@ -125,7 +125,12 @@ def test_a_tables_name_that_reads_like_a_place_blames_no_other_row(loader: Loade
 def test_a_refused_record_gives_way_to_the_one_of_its_key_before_it(loader: Loader) -> None:
     stream = schema(
         "s",
-        {"id": INTEGER, "at": {"type": "string", "format": "date-time"}, "n": INTEGER},
+        {
+            "id": INTEGER,
+            "at": {"type": "string", "format": "date-time"},
+            "n": INTEGER,
+            "x": INTEGER,
+        },
         ["id"],
     )
     good, bad = "2024-01-01T00:00:00Z", "2024-02-30T00:00:00Z"
