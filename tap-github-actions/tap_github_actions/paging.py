@@ -34,9 +34,10 @@ class Page:
     """What GitHub says about the list's length: a hint when it shrinks, never a proof."""
 
 
-def page_sizes(offset: int) -> list[int]:
+def page_sizes(offset: int, largest: int = PAGE_SIZES[0]) -> list[int]:
     """Return the sizes to try at an offset: those that divide it, so that no item is skipped."""
-    return [size for size in PAGE_SIZES if offset % size == 0] or [PAGE_SIZES[-1]]
+    sizes = [size for size in PAGE_SIZES if size <= largest and offset % size == 0]
+    return sizes or [PAGE_SIZES[-1]]
 
 
 def read_page(
@@ -47,6 +48,7 @@ def read_page(
     *,
     params: Mapping[str, str | int] | None = None,
     etag: str | None = None,
+    largest: int = PAGE_SIZES[0],
 ) -> Page:
     """Read the items from an offset on, as many as GitHub manages to give.
 
@@ -54,7 +56,7 @@ def read_page(
         UnavailableError: Not even the smallest page could be read.
     """
     problem: UnavailableError | None = None
-    for size in page_sizes(offset):
+    for size in page_sizes(offset, largest):
         number = offset // size
         asked: dict[str, str | int] = {**(params or {}), "per_page": size}
         if number:
@@ -94,9 +96,11 @@ def read_all(
     client: Client, path: str, key: str, params: Mapping[str, str | int] | None = None
 ) -> Iterator[dict[str, Any]]:
     """Yield every item of a list once."""
-    offset, seen = 0, set()
+    offset, seen, largest = 0, set(), PAGE_SIZES[0]
     while True:
-        page = read_page(client, path, key, offset, params=params)
+        page = read_page(client, path, key, offset, params=params, largest=largest)
+        # What was too large once is so again, and each try of it costs a pause.
+        largest = page.end - page.start
         for item in page.items:
             if item["id"] not in seen:
                 seen.add(item["id"])

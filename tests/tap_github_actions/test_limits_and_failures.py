@@ -8,7 +8,7 @@ import pytest
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 
-from github_simulator import Clock, Fault, Simulator, World, final_records
+from github_simulator import Clock, Fault, JobPlan, Simulator, World, final_records
 from github_simulator.callers import App
 from support.tap_github import run_tap
 from tap_github_actions.errors import CredentialsError, UnavailableError
@@ -175,6 +175,18 @@ def test_pages_that_are_too_large_for_github_are_asked_for_in_parts(
 ) -> None:
     github.faults.add(Fault.big_page(size, match="per_page"))
     assert_whole(run_tap(github), world)
+
+
+def test_a_page_size_that_failed_is_not_tried_again_for_the_same_list(
+    world: World, github: Simulator
+) -> None:
+    workflow = next(iter(world.runs.values())).workflow
+    world.add_run(workflow, created=NOON - DAY, jobs=[JobPlan(f"job {n}") for n in range(560)])
+    github.faults.add(Fault.big_page(25, match="/jobs"))
+    output = run_tap(github)
+    assert len(output.records["workflow_jobs"]) >= 560
+    later = [each.query for each in github.log.matching("/jobs$") if "page" in each.query]
+    assert {query["per_page"] for query in later} == {"25"}
 
 
 def test_a_github_that_never_answers_is_given_up_on_in_plain_words(github: Simulator) -> None:
