@@ -7,7 +7,7 @@ so that what a SCHEMA wants and what the catalogue says compare as equal strings
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any, Final
@@ -225,8 +225,3 @@ def fitted(original: str) -> Name:
 def derived(table: str, suffix: str) -> str:
     """A name for something that belongs to a table: an index, a shadow."""
     return fitted(f"{table}_{suffix}").name
-
-
-def fitted_all(originals: Iterable[str]) -> dict[str, Name]:
-    """Every property's column name."""
-    return {original: fitted(original) for original in originals}
