@@ -34,13 +34,18 @@ class LineWriter(GenericSingerWriter[bytes, Message]):
     @override
     def write_message(self, message: Message) -> None:
         """Write a message at once: schemas and states are rare."""
-        sys.stdout.buffer.write(self.format_message(message))
-        sys.stdout.buffer.flush()
+        self.write_lines([self.format_message(message)])
+        self.flush()
 
     @staticmethod
     def write_lines(lines: Iterable[bytes]) -> None:
-        """Write lines that are messages already."""
-        sys.stdout.buffer.writelines(lines)
+        """Write lines that are messages already, whole.
+
+        With `PYTHONUNBUFFERED` standard output is the bare file: a signal may cut a write short.
+        """
+        data = memoryview(b"".join(lines))
+        while data:
+            data = data[sys.stdout.buffer.write(data) or 0 :]
 
     @staticmethod
     def flush() -> None:
