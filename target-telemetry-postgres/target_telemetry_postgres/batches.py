@@ -65,6 +65,10 @@ class Part:
     replaced: dict[int, Row] = field(default_factory=dict)
     absent: bool = False
     null_keys: bool = False
+    #: The columns that no row mentions, if these are all that any row leaves out.
+    unmentioned: frozenset[str] = frozenset()
+    #: What COPY takes for all rows, where it was made beforehand.
+    text: list[str] | None = None
 
 
 @dataclass(slots=True)

@@ -12,6 +12,7 @@ import psycopg
 
 from target_telemetry_postgres import upsert
 from target_telemetry_postgres.convert import array_literal
+from target_telemetry_postgres.copytext import copy_text
 from target_telemetry_postgres.ledger import StreamCounts
 from target_telemetry_postgres.rejection import Rejection
 from target_telemetry_postgres.rows import UNSET, Row
@@ -40,6 +41,18 @@ class Result:
 
     counts: dict[str, StreamCounts] = field(default_factory=dict)
     rejections: list[Rejection] = field(default_factory=list)
+
+
+def make_ready(part: Part) -> None:
+    """Do what needs no connection; for the thread that decodes, while another batch is written."""
+    shape = part.destination.shape
+    if part.absent:
+        # A row that another replaced may come after all, and may leave out more.
+        part.unmentioned = _unmentioned(shape, [*part.rows, *part.replaced.values()])
+        part.absent = not part.unmentioned
+    if not part.absent and shape.columns:
+        at = [at for at, name in enumerate(shape.columns) if name not in part.unmentioned]
+        part.text = copy_text(part.rows, at)
 
 
 def write(connection: Connection, batch: Batch) -> Result:
@@ -108,7 +121,7 @@ def _put(connection: Connection, part: Part, rows: Sequence[Row], counts: Stream
         counts.inserted += len(rows)
         return
     if destination.mode == "append":
-        _copy(connection, upsert.copy_to_target(destination.shape), rows, _cells(destination.shape))
+        _fill(connection, upsert.copy_to_target(destination.shape), part, rows)
         counts.inserted += len(rows)
         return
     try:
@@ -129,14 +142,11 @@ def _put(connection: Connection, part: Part, rows: Sequence[Row], counts: Stream
 
 
 def _merge(connection: Connection, part: Part, rows: Sequence[Row]) -> tuple[int, int]:
-    destination, shape = part.destination, part.destination.shape
+    destination, absent = part.destination, part.absent
+    shape = replace(destination.shape, unmentioned=part.unmentioned)
     connection.execute(upsert.create_stage(shape))
-    absent = part.absent
-    if absent and (alike := _unmentioned(shape, rows)):
-        shape, absent = replace(shape, unmentioned=alike), False
     mentioned = [name for name in shape.columns if name not in shape.unmentioned]
-    cells = _with_absent if absent else _cells(shape)
-    _copy(connection, upsert.copy_to_stage(shape, mentioned, absent=absent), rows, cells)
+    _fill(connection, upsert.copy_to_stage(shape, mentioned, absent=absent), part, rows)
     if destination.mode == "insert-new":
         return _pair(connection, upsert.insert_new(shape))
     if absent:
@@ -189,6 +199,16 @@ def _cells(shape: Shape) -> Callable[[Row], Sequence[Any]]:
         return itemgetter(slice(-1))
     at = [number for number, name in enumerate(shape.columns) if name not in shape.unmentioned]
     return itemgetter(*at) if len(at) > 1 else itemgetter(slice(at[0], at[0] + 1))
+
+
+def _fill(connection: Connection, statement: sql.Composed, part: Part, rows: Sequence[Row]) -> None:
+    if part.text is not None and rows is part.rows:
+        with connection.cursor() as cursor, cursor.copy(statement) as copy:
+            for piece in part.text:
+                copy.write(piece)
+        return
+    shape = replace(part.destination.shape, unmentioned=part.unmentioned)
+    _copy(connection, statement, rows, _with_absent if part.absent else _cells(shape))
 
 
 def _copy(

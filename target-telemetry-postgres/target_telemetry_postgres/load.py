@@ -23,6 +23,7 @@ from target_telemetry_postgres import messages, retention, versions
 from target_telemetry_postgres.batches import Batch
 from target_telemetry_postgres.database import Database, explained, open_database
 from target_telemetry_postgres.errors import TelemetryError
+from target_telemetry_postgres.flush import make_ready
 from target_telemetry_postgres.intake import Intake, requires
 from target_telemetry_postgres.ledger import Ledger, StreamCounts, meltano_state_id
 from target_telemetry_postgres.migrate import ensure_schema
@@ -257,6 +258,8 @@ class Load:
         """Hand everything that waits to the writer, with the newest state."""
         self._check_stop()
         parts = self._intake.take()
+        for part in parts:
+            make_ready(part)
         rejections = self._rejects.drain()
         state = None if self._options.load_method == "overwrite" else self._state
         if not parts and not rejections and state is None:
