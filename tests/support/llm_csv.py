@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 from collections import defaultdict
+from decimal import Decimal
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from tap_llm_csv import settings
 from tap_llm_csv.sync import Summary, Sync
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
     from pathlib import Path
 
 HEADER = "timestamp,model,prompt_tokens,completion_tokens,task_success,task_type,duration_ms,notes"
@@ -71,6 +72,12 @@ class Machine:
             known = self.tables[stream].get(record[self.KEYS[stream]], {})
             self.tables[stream][record[self.KEYS[stream]]] = {**known, **record}
             self.sent[stream] += 1
+
+    def lines(self, stream: str) -> Callable[[list[str]], None]:
+        """Take records as the fast road sends them."""
+        return lambda lines: self.write(
+            stream, [json.loads(line, parse_float=Decimal) for line in lines]
+        )
 
     # --- what a test does -----------------------------------------------------------------------
 
