@@ -10,6 +10,8 @@ SOURCES := $(PACKAGES) migrations tests examples bench docs
 # Nothing here phones home.
 export MELTANO_SEND_ANONYMOUS_USAGE_STATS := false
 export DO_NOT_TRACK := 1
+# Byte code once at installation, not at each start of a program (some systems forbid writing it later).
+export UV_COMPILE_BYTECODE := 1
 
 .DEFAULT_GOAL := help
 .PHONY: help run setup plugins test proof lint format bench docs lock clean
