@@ -27,9 +27,9 @@ def main(arguments: list[str] | None = None) -> int:
         print(f"The GitHub simulator cannot start: {error}.", file=sys.stderr)
         return 1
     with simulator:
-        print(simulator.url, flush=True)
         if options.url_file:
             write_whole(options.url_file, simulator.url + "\n")
+        print(simulator.url, flush=True)
         stop.wait()
     return 0
 
