@@ -333,8 +333,7 @@ class FileLoad:
         if self._settings.on_reject == "fail":
             self._stop = FileError(
                 "rejected",
-                f"line {line} cannot be read: {message}; "
-                "correct it, or set on_reject to continue",
+                f"line {line} cannot be read: {message}; correct it, or set on_reject to continue",
             )
             return
         if limit is not None and self.rejected >= limit:
