@@ -10,6 +10,6 @@ if TYPE_CHECKING:
 
 def main(arguments: Sequence[str]) -> int:
     """Compare the taps; see bench/github/command.py."""
-    from bench.github.command import main as run  # noqa: PLC0415 - the other parts need no peers
+    from bench.github.command import main as run
 
     return run(arguments)

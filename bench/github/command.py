@@ -42,7 +42,7 @@ def main(arguments: Sequence[str]) -> int:
     """Compare the taps, print the section, and keep it for the page."""
     options = _parser().parse_args(arguments)
     sys.path.insert(0, str(ROOT / "examples"))
-    from bench.github.contenders import CONTENDERS  # noqa: PLC0415 - needs the path above
+    from bench.github.contenders import CONTENDERS
 
     parts, missing = [], {}
     for title, share in (("GitHub without any failure", 0.0), (_WITH_LIMITS, RATE_LIMITED_SHARE)):
@@ -79,10 +79,10 @@ Each tap gets a token without an hourly quota. `python -m bench github` repeats 
 
 
 def _month(contender: Contender, runs: int, syncs: int, share: float) -> Result:
-    from bench.github.contenders import sync  # noqa: PLC0415 - needs the path set by main
-    from bench.github.losses import Stored, losses  # noqa: PLC0415
-    from github_simulator import Fault, Simulator, iso  # noqa: PLC0415
-    from github_simulator.history import History, Shape  # noqa: PLC0415
+    from bench.github.contenders import sync
+    from bench.github.losses import Stored, losses
+    from github_simulator import Fault, Simulator, iso
+    from github_simulator.history import History, Shape
 
     history = History(Shape(seed=1, runs=runs, days=30, bursts=0.4, touches=0))
     clock = history.world.clock

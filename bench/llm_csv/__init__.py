@@ -10,6 +10,6 @@ if TYPE_CHECKING:
 
 def main(arguments: Sequence[str]) -> int:
     """Measure the tap; see bench/llm_csv/command.py."""
-    from bench.llm_csv.command import main as run  # noqa: PLC0415 - the other parts need no peers
+    from bench.llm_csv.command import main as run
 
     return run(arguments)

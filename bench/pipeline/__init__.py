@@ -10,6 +10,6 @@ if TYPE_CHECKING:
 
 def main(arguments: Sequence[str]) -> int:
     """Measure the whole pipeline; see bench/pipeline/command.py."""
-    from bench.pipeline.command import main as run  # noqa: PLC0415 - the other parts need no peers
+    from bench.pipeline.command import main as run
 
     return run(arguments)

@@ -10,6 +10,6 @@ if TYPE_CHECKING:
 
 def main(arguments: Sequence[str]) -> int:
     """Measure the target; see bench/target/command.py."""
-    from bench.target.command import main as run  # noqa: PLC0415 - the other parts need no peers
+    from bench.target.command import main as run
 
     return run(arguments)

@@ -80,8 +80,8 @@ def records(file: Path) -> Iterator[list[dict[str, Any]]]:
 
 def tables(file: Path, columns: dict[str, Any]) -> Iterator[Any]:
     """The file's rows as Arrow tables."""
-    import pyarrow as pa  # noqa: PLC0415 - only this way needs it
-    from pyarrow import csv  # noqa: PLC0415
+    import pyarrow as pa
+    from pyarrow import csv
 
     kinds = {
         "bigint": pa.int64(),
