@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Final, Literal
 
+from target_telemetry_postgres.blocks import Pack
 from target_telemetry_postgres.columns import (
     BOOLEAN,
     DATE,
@@ -22,6 +23,7 @@ from target_telemetry_postgres.columns import (
     base_type,
 )
 from target_telemetry_postgres.convert import Misfit, to_naive_timestamp
+from target_telemetry_postgres.habit import Habit
 from target_telemetry_postgres.rows import UNSET, Row
 
 if TYPE_CHECKING:
@@ -35,6 +37,8 @@ Key = Any
 
 #: Types whose values, as converted, are equal exactly when Postgres says so.
 _EQUAL_AS_SENT: Final = frozenset({*INTEGER_RANGES, NUMERIC, TEXT, BOOLEAN, DATE, UUID})
+#: And those that are also in order when Postgres says so, text by the order of its bytes.
+_COMPARED_AS_SENT: Final = _EQUAL_AS_SENT - {NUMERIC}
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +51,9 @@ class Destination:
     mode: Mode
     originals: dict[str, str]
     partitioned: bool = False
-    shadow_of: str | None = None
+    #: Whether COPY into the table does what INSERT does.
+    takes_copies: bool = False
+    habit: Habit = field(default_factory=Habit)
 
 
 @dataclass(slots=True)
@@ -67,8 +73,15 @@ class Part:
     null_keys: bool = False
     #: The columns that no row mentions, if these are all that any row leaves out.
     unmentioned: frozenset[str] = frozenset()
-    #: What COPY takes for all rows, where it was made beforehand.
-    text: list[str] | None = None
+    #: The rows in another form, instead of `rows`.
+    pack: Pack | None = None
+    #: What COPY takes for all rows, where it could be made beforehand, and how many they are then.
+    text: bytes | None = None
+    size: int = 0
+
+    def listed(self) -> list[Row]:
+        """The rows as lists, whatever form they have."""
+        return self.rows if self.pack is None else self.pack.last_rows()
 
 
 @dataclass(slots=True)
@@ -105,13 +118,36 @@ class Buffer:
         self._list: list[Row] = []
         self._by_key: dict[Key, Row] = {}
         self._deleted: dict[Key, Row] = {}
+        self._pack: Pack | None = None
         self._absent = False
+        types = {base_type(shape.columns[name]) for name in shape.key} if keyed else set()
+        self._packs = bool(shape.columns) and types <= _COMPARED_AS_SENT
+
+    @property
+    def takes_packs(self) -> bool:
+        """Whether the next rows may come packed; not after others that wait as lists."""
+        return self._packs and not (self._list or self._by_key or self._deleted)
+
+    def pack(self, lines: bytes, keys: list[Any] | None, numbers: Sequence[int]) -> None:
+        """Rows from a `BlockDecoder`."""
+        if self._pack is None:
+            self._pack = Pack()
+        self._pack.add(lines, keys if self._key_of is not None else None, numbers)
+        self.read += len(numbers)
+
+    def _unpack(self) -> None:
+        """Go on with lists."""
+        if self._pack is not None:
+            rows, self._pack = self._pack.rows(), None
+            for row in rows:
+                self.add_whole(row)
 
     def __len__(self) -> int:
         return len(self._list) + len(self._by_key) + len(self._deleted)
 
     def add(self, row: Row) -> None:
         """A row to write; of several with one key the last wins, column by column."""
+        self._unpack()
         if self._key_of is None:
             self._list.append([None if value is UNSET else value for value in row])
             return
@@ -127,6 +163,8 @@ class Buffer:
 
     def add_whole(self, row: Row) -> None:
         """As `add`, for a row that is known to have every column."""
+        if self._pack is not None:
+            self._unpack()
         if self._key_of is None:
             self._list.append(row)
             return
@@ -146,6 +184,7 @@ class Buffer:
         """A row whose key is to go."""
         if self._key_of is None:
             return
+        self._unpack()
         key = self._key_of(row)
         gone = self._by_key.pop(key, None)
         while gone is not None:
@@ -156,6 +195,8 @@ class Buffer:
         """Everything collected so far; the buffer starts again empty."""
         if not (self.read or len(self) or self.rejected or self.expired):
             return None
+        if self._pack is not None and self._keep_replaced and self._pack.repeats:
+            self._unpack()
         rows = self._list if self._key_of is None else list(self._by_key.values())
         deleted = list(self._deleted.values())
         part = Part(
@@ -168,7 +209,9 @@ class Buffer:
             replaced=self._replaced,
             absent=self._absent and any(UNSET in row for row in (*rows, *self._replaced.values())),
             null_keys=any(row[at] is None for at in self._key_at for row in (*rows, *deleted)),
+            pack=self._pack,
         )
+        self._pack = None
         self._list, self._by_key, self._deleted, self._replaced = [], {}, {}, {}
         self.read = self.expired = self.rejected = 0
         self._absent = False

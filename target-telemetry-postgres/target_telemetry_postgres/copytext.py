@@ -1,78 +1,63 @@
 """Rows to the text that COPY takes, by the thread that decodes, while the writer's thread waits.
 
 psycopg formats rows as they are sent, on the connection that is to carry them: the server would
-have nothing to do meanwhile. Values are plain by now (`convert.py`), so text needs no connection;
-whatever is not plain is left to psycopg.
+have nothing to do meanwhile. Values are plain by now (`convert.py`), and JSON spells plain values
+nearly as CSV does, so one call of msgspec's writes many rows: an array a line. What is left is to
+take off the brackets and to undo the escapes that only JSON has.
 """
 
 from __future__ import annotations
 
-from decimal import Decimal
+import re
 from typing import TYPE_CHECKING, Any, Final
 
+import msgspec
+
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Iterable, Sequence
 
-_NULL: Final = "\\N"
-#: A few hundred rows stay in the processor's cache while they are turned into columns and back.
-_ROWS: Final = 400
-#: What means something to COPY, and how psycopg spells it.
-_MARKS: Final = {
-    "\\": "\\\\",
-    "\t": "\\t",
-    "\n": "\\n",
-    "\r": "\\r",
-    "\b": "\\b",
-    "\v": "\\v",
-    "\f": "\\f",
-}
-_ESCAPES: Final = str.maketrans(_MARKS)
+#: How to read the text. A null without quotes is one, a string of these letters is not.
+OPTIONS: Final = "FORMAT csv, NULL 'null', ESCAPE E'\\\\', ENCODING 'UTF8'"
+
+#: Between two rows. In JSON no line break can be part of a value.
+_SEAM: Final = b"]\n["
+_WHITE: Final = {b"b": b"\b", b"f": b"\f", b"n": b"\n", b"r": b"\r", b"t": b"\t"}
+_CODE: Final = re.compile(rb"\\u00([01][0-9a-f])")
+
+_encode: Final = msgspec.json.Encoder(decimal_format="number").encode_lines
 
 
-def _boolean(value: bool) -> str:
-    return "t" if value else "f"
-
-
-_FORMATS: Final[dict[type, Callable[[Any], str]]] = {
-    int: int.__repr__,
-    bool: _boolean,
-    Decimal: Decimal.__str__,
-}
-
-
-def copy_text(rows: Sequence[Sequence[Any]], at: Sequence[int]) -> list[str] | None:
-    """The columns `at` of the rows as text for COPY, in pieces; None if psycopg must do it."""
-    pieces = []
-    for start in range(0, len(rows), _ROWS):
-        columns = list(zip(*rows[start : start + _ROWS], strict=True))
-        texts = [_column(columns[number]) for number in at]
-        if None in texts:
-            return None
-        lines = "\n".join(map("\t".join, zip(*texts, strict=True)))
-        pieces.append(f"{lines}\n")
-    return pieces
-
-
-def _column(values: Sequence[Any]) -> Sequence[str] | None:
-    kinds = set(map(type, values))
-    empty = type(None) in kinds
-    kinds.discard(type(None))
-    if not kinds:
-        return [_NULL] * len(values)
-    if kinds == {str}:
-        return _strings(values, empty=empty)
-    if not kinds <= _FORMATS.keys():
+def json_lines(rows: Sequence[Sequence[Any]]) -> bytes | None:
+    """Rows of plain values as JSON, an array a line; None if there is a value that is not plain."""
+    try:
+        return _encode(rows)
+    except (msgspec.MsgspecError, TypeError, OverflowError, UnicodeEncodeError):
         return None
-    if len(kinds) > 1:
-        return [_NULL if value is None else _FORMATS[type(value)](value) for value in values]
-    form = _FORMATS[kinds.pop()]
-    if empty:
-        return [_NULL if value is None else form(value) for value in values]
-    return list(map(form, values))
 
 
-def _strings(values: Sequence[Any], *, empty: bool) -> Sequence[str]:
-    together = "".join(filter(None, values) if empty else values)
-    if any(mark in together for mark in _MARKS):
-        return [_NULL if value is None else value.translate(_ESCAPES) for value in values]
-    return [_NULL if value is None else value for value in values] if empty else values
+def split(lines: bytes) -> list[bytes]:
+    """The rows of `json_lines`, each without its brackets."""
+    return lines[1:-2].split(_SEAM)
+
+
+def joined(rows: Iterable[bytes]) -> bytes:
+    """Rows from `split` as text for COPY."""
+    return _unescaped(b"\n".join(rows))
+
+
+def copy_text(lines: bytes) -> bytes:
+    """What `json_lines` made as text for COPY."""
+    return _unescaped(lines[1:-2].replace(_SEAM, b"\n"))
+
+
+def _unescaped(text: bytes) -> bytes:
+    """CSV undoes a backslash before a quote or another backslash; the others are undone here."""
+    if b"\\" in text:
+        # A NUL, which cannot occur, marks the backslashes that are not the beginning of an escape.
+        text = text.replace(b"\\\\", b"\0")
+        for letter, character in _WHITE.items():
+            text = text.replace(b"\\" + letter, character)
+        if b"\\u" in text:
+            text = _CODE.sub(lambda code: bytes([int(code[1], 16)]), text)
+        text = text.replace(b"\0", b"\\\\")
+    return text + b"\n"

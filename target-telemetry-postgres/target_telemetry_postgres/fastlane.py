@@ -8,7 +8,7 @@ store. It may refuse more than the schema does: what it refuses takes the carefu
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal
 from typing import Annotated, Any, Final, Literal, Union
 
@@ -31,6 +31,8 @@ from target_telemetry_postgres.columns import (
 from target_telemetry_postgres.schemas import validator
 
 Fix = Callable[[Any], Any]
+#: How JSON spells nothing.
+NULL: Final = b"null"
 
 #: Keywords by which a JSON Schema can refuse a value; all others only describe.
 CONSTRAINTS: Final = frozenset(
@@ -76,16 +78,11 @@ CONSTRAINTS: Final = frozenset(
         "uniqueItems",
     ]
 )
-#: How values are spelled that Postgres takes as they are. Matched here, because a `pattern` of
-#: msgspec costs three times as much.
-_SPELLINGS: Final = {
-    TIMESTAMPTZ: re.compile(convert.TIMESTAMP_PATTERN, re.ASCII),
-    DATE: re.compile(convert.DATE_PATTERN, re.ASCII),
-    TIME: re.compile(convert.TIME_PATTERN, re.ASCII),
-    UUID: re.compile(convert.UUID_PATTERN, re.ASCII),
-}
 #: Characters that msgspec refuses in the JSON name of a field.
 _UNUSABLE: Final = re.compile(r'[\x00-\x1f"\\]')
+_DIGITS: Final = b"0123456789"
+#: All that numbers in JSON are written with, and what separates them here.
+_NUMERALS: Final = _DIGITS + b"+-.eE,"
 _STRING_WORDS: Final = {
     "minLength": "min_length",
     "maxLength": "max_length",
@@ -121,14 +118,14 @@ def lane(schema: Json, pg_type: str, *, null_ok: bool) -> tuple[Any, Fix | None]
 def unchecked_lane(pg_type: str) -> tuple[Any, Fix | None]:
     """As `lane`, where the schema is not to be enforced: whatever the column can store."""
     if base_type(pg_type) == JSONB:
-        return msgspec.Raw, _raw_json({}, null_ok=True)
+        return msgspec.Raw, RawJson({}, null_ok=True)
     return Any, _plainly(convert.converter(pg_type))
 
 
 def _strict(schema: Json, pg_type: str, *, null_ok: bool) -> tuple[Any, Fix | None]:
     base = base_type(pg_type)
     if base == JSONB:
-        return msgspec.Raw, _raw_json(schema, null_ok=null_ok)
+        return msgspec.Raw, RawJson(schema, null_ok=null_ok)
     choices = [one for one in variants(schema) if one["type"] != "null"]
     kinds = {one["type"] for one in choices}
     if element_type(pg_type) is not None:
@@ -136,7 +133,7 @@ def _strict(schema: Json, pg_type: str, *, null_ok: bool) -> tuple[Any, Fix | No
     if base in INTEGER_RANGES and kinds == {"integer"}:
         return _integer(choices, INTEGER_RANGES[base]), None
     if base in {"numeric", "double precision", "real"} and kinds <= {"integer", "number"}:
-        return Any, _number(schema)
+        return Any, Number(schema)
     if base == "text" and kinds == {"string"}:
         return _string(choices), None
     return _unlimited(choices, kinds, base)
@@ -148,19 +145,50 @@ def _unlimited(choices: list[dict[str, Any]], kinds: set[Any], base: str) -> tup
     if base == BOOLEAN and kinds == {"boolean"}:
         return bool, None
     if base in _SPELLINGS and kinds == {"string"}:
-        return str, _spelled(_SPELLINGS[base])
+        return str, _SPELLINGS[base]
     raise Inexpressible(base)
 
 
-def _spelled(spelling: re.Pattern[str]) -> Fix:
-    match = spelling.match
+class Spelled:
+    """Text that Postgres takes as it is, if it is spelled so."""
 
-    def fix(value: str) -> str:
-        if match(value) is None:
+    def __init__(self, pattern: str, alike: bytes) -> None:
+        self._match = re.compile(pattern, re.ASCII).match
+        # To the pattern all these characters are one, so one value speaks for many.
+        self._forms = bytes.maketrans(alike, b"0" * len(alike))
+
+    def __call__(self, value: str) -> str:
+        """The value as it is.
+
+        Raises:
+            NotPlain: If it is spelled otherwise.
+        """
+        if self._match(value) is None:
             raise NotPlain
         return value
 
-    return fix
+    def check(self, values: Sequence[Any]) -> None:
+        """Look at many values at once; a null is not spelled at all.
+
+        Raises:
+            NotPlain: If one is spelled otherwise.
+        """
+        spelled = [value for value in values if value is not None]
+        forms = "\n".join(spelled).encode().translate(self._forms).split(b"\n")
+        if spelled and len(forms) != len(spelled):
+            raise NotPlain
+        for form in set(forms) if spelled else ():
+            self(form.decode())
+
+
+#: How values are spelled that Postgres takes as they are. Matched here, because a `pattern` of
+#: msgspec costs three times as much.
+_SPELLINGS: Final = {
+    TIMESTAMPTZ: Spelled(convert.TIMESTAMP_PATTERN, _DIGITS),
+    DATE: Spelled(convert.DATE_PATTERN, _DIGITS),
+    TIME: Spelled(convert.TIME_PATTERN, _DIGITS),
+    UUID: Spelled(convert.UUID_PATTERN, _DIGITS + b"abcdef"),
+}
 
 
 def _only(choices: list[dict[str, Any]], words: set[str]) -> None:
@@ -219,17 +247,39 @@ def _array(choices: list[dict[str, Any]], pg_type: str) -> tuple[Any, Fix]:
     return list[inner], convert.array_literal
 
 
-def _number(schema: Json) -> Fix:
-    within = _bounds_check(schema)
+class Number:
+    """A number, exactly as it is written, within the schema's bounds."""
 
-    def fix(value: Any) -> Any:
+    def __init__(self, schema: Json) -> None:
+        self._within = _bounds_check(schema)
+
+    def __call__(self, value: Any) -> Any:
+        """The value as it is.
+
+        Raises:
+            NotPlain: If it is no number, or none that the schema allows.
+        """
         if value.__class__ is not Decimal and value.__class__ is not int:
             raise NotPlain
-        if within is not None and not within(value):
+        if self._within is not None and not self._within(value):
             raise NotPlain
         return value
 
-    return fix
+    @property
+    def any(self) -> bool:
+        """Whether every number will do."""
+        return self._within is None
+
+
+def check_numbers(values: Sequence[Any], *, null_ok: bool) -> None:
+    """Look at many pieces of JSON at once.
+
+    Raises:
+        NotPlain: If one is not a number; nor null, where that will do.
+    """
+    # What is valid JSON and has no other characters can be nothing else.
+    if b",".join(values).translate(None, _NUMERALS + b"nul" * null_ok):
+        raise NotPlain
 
 
 def _bounds_check(schema: Json) -> Callable[[Any], bool] | None:
@@ -241,21 +291,27 @@ def _bounds_check(schema: Json) -> Callable[[Any], bool] | None:
     return lambda value: bool(judge.is_valid(value))
 
 
-def _raw_json(schema: Json, *, null_ok: bool) -> Fix:
-    """Keep the tap's own JSON text: nothing is decoded, unless the schema looks inside."""
-    check = _inside_check(schema)
+class RawJson:
+    """The tap's own JSON text: nothing is decoded, unless the schema looks inside."""
 
-    def fix(value: msgspec.Raw) -> str | None:
+    def __init__(self, schema: Json, *, null_ok: bool) -> None:
+        self._check = _inside_check(schema)
+        self._null_ok = null_ok
+
+    def __call__(self, value: msgspec.Raw) -> str | None:
+        """The text.
+
+        Raises:
+            NotPlain: If the schema does not allow it.
+        """
         text = bytes(value)
-        if text == b"null":
-            if not null_ok:
+        if text == NULL:
+            if not self._null_ok:
                 raise NotPlain
             return None
-        if check is not None:
-            check(text)
+        if self._check is not None:
+            self._check(text)
         return text.decode()
-
-    return fix
 
 
 def _inside_check(schema: Json) -> Fix | None:

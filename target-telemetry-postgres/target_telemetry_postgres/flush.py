@@ -12,7 +12,7 @@ import psycopg
 
 from target_telemetry_postgres import upsert
 from target_telemetry_postgres.convert import array_literal
-from target_telemetry_postgres.copytext import copy_text
+from target_telemetry_postgres.copytext import copy_text, json_lines
 from target_telemetry_postgres.ledger import StreamCounts
 from target_telemetry_postgres.rejection import Rejection
 from target_telemetry_postgres.rows import UNSET, Row
@@ -32,6 +32,8 @@ VALUE_ERRORS: Final = (psycopg.DataError, psycopg.IntegrityError)
 _TOO_LARGE: Final = ("54000", "54001", "53400")
 #: Filter out known rows first when at least this share of a sample is known.
 _MOSTLY: Final = 0.5
+#: How much text is handed over at a time.
+_PIECE: Final = 1 << 17
 _COPY_LINE: Final = re.compile(r"\D*(\d+)(?:, \D*? ([^:]+))?")
 
 
@@ -45,14 +47,20 @@ class Result:
 
 def make_ready(part: Part) -> None:
     """Do what needs no connection; for the thread that decodes, while another batch is written."""
+    if part.pack is not None:
+        part.text, part.size = part.pack.text()
+        return
     shape = part.destination.shape
+    part.size = len(part.rows)
     if part.absent:
         # A row that another replaced may come after all, and may leave out more.
         part.unmentioned = _unmentioned(shape, [*part.rows, *part.replaced.values()])
         part.absent = not part.unmentioned
-    if not part.absent and shape.columns:
-        at = [at for at, name in enumerate(shape.columns) if name not in part.unmentioned]
-        part.text = copy_text(part.rows, at)
+    mentioned = len(shape.columns) - len(part.unmentioned)
+    if part.rows and mentioned and not part.absent:
+        cells = _cells(replace(shape, unmentioned=part.unmentioned))
+        lines = json_lines(list(map(cells, part.rows)))
+        part.text = None if lines is None else copy_text(lines)
 
 
 def write(connection: Connection, batch: Batch) -> Result:
@@ -86,14 +94,18 @@ def _write_part(connection: Connection, part: Part, counts: StreamCounts) -> lis
     if part.deleted:
         with _savepoint(connection):
             counts.deleted += _delete(connection, part)
-    rows = part.rows
-    while rows:
+    rows = part.rows if part.text is None else None
+    while rows is None or rows:
         try:
             with _savepoint(connection):
                 _put(connection, part, rows, counts)
         except psycopg.Error as error:
             if not _about_a_value(error):
                 raise
+            if rows is None:
+                # Row by row, the server says which one it means.
+                rows = part.listed()
+                continue
             rows, rejection = _without_culprit(connection, part, rows, error)
             refused.append(rejection)
         else:
@@ -113,37 +125,67 @@ def _about_a_value(error: psycopg.Error) -> bool:
     return isinstance(error, VALUE_ERRORS)
 
 
-def _put(connection: Connection, part: Part, rows: Sequence[Row], counts: StreamCounts) -> None:
-    """Store rows that are all good, or raise what the server says of the first bad one."""
+def _put(
+    connection: Connection, part: Part, rows: Sequence[Row] | None, counts: StreamCounts
+) -> None:
+    """Store rows that are all good, or raise what the server says of the first bad one.
+
+    None means all of them, as the text that was made of them.
+    """
     destination = part.destination
-    if not destination.shape.columns:
-        connection.execute(upsert.insert_empty(destination.shape, len(rows)))
+    shape = replace(destination.shape, unmentioned=part.unmentioned)
+    if rows is None and _put_new(connection, part, counts):
+        return
+    if rows is not None and not shape.columns:
+        connection.execute(upsert.insert_empty(shape, len(rows)))
         counts.inserted += len(rows)
         return
     if destination.mode == "append":
-        _fill(connection, upsert.copy_to_target(destination.shape), part, rows)
-        counts.inserted += len(rows)
+        counts.inserted += _fill(connection, upsert.copy_to_target(shape), part, rows)
         return
     try:
         with connection.transaction():
-            inserted, written = _merge(connection, part, rows)
+            inserted, written = _merge(connection, part, shape, rows)
     except psycopg.errors.CardinalityViolation:
         # Two keys that differ as they were sent are one in the table (citext, a rounded numeric):
         # in two statements the later one wins, as it should.
+        rows = part.listed() if rows is None else rows
         middle = len(rows) // 2
         if not middle:
             raise
         for half in (rows[:middle], rows[middle:]):
             _put(connection, part, half, counts)
-            connection.execute(upsert.empty_stage(destination.shape))
+            connection.execute(upsert.empty_stage(shape))
         return
     counts.inserted += inserted
     counts.updated += written - inserted
+    if rows is None:
+        destination.habit.merged(part.size, inserted)
 
 
-def _merge(connection: Connection, part: Part, rows: Sequence[Row]) -> tuple[int, int]:
+def _put_new(connection: Connection, part: Part, counts: StreamCounts) -> bool:
+    """Try to do without staging, where only new keys are expected; False if that was wrong."""
+    destination = part.destination
+    ordered = part.pack is not None and part.pack.ordered
+    expected = destination.mode == "upsert" and destination.habit.expects_new_keys(part.size)
+    if not (destination.takes_copies and ordered and expected):
+        return False
+    try:
+        with connection.transaction():
+            inserted = _fill(connection, upsert.copy_to_target(destination.shape), part, None)
+    except psycopg.Error as error:
+        if not _about_a_value(error):
+            raise
+        destination.habit.disappointed()
+        return False
+    counts.inserted += inserted
+    return True
+
+
+def _merge(
+    connection: Connection, part: Part, shape: Shape, rows: Sequence[Row] | None
+) -> tuple[int, int]:
     destination, absent = part.destination, part.absent
-    shape = replace(destination.shape, unmentioned=part.unmentioned)
     connection.execute(upsert.create_stage(shape))
     mentioned = [name for name in shape.columns if name not in shape.unmentioned]
     _fill(connection, upsert.copy_to_stage(shape, mentioned, absent=absent), part, rows)
@@ -152,7 +194,7 @@ def _merge(connection: Connection, part: Part, rows: Sequence[Row]) -> tuple[int
     if absent:
         connection.execute(upsert.lock_known(shape, null_keys=part.null_keys))
         connection.execute(upsert.fill_absent(shape, null_keys=part.null_keys))
-    sampled, known = _pair(connection, upsert.sample_unchanged(shape, len(rows)))
+    sampled, known = _pair(connection, upsert.sample_unchanged(shape, part.size))
     return _pair(
         connection,
         upsert.merge(
@@ -201,14 +243,19 @@ def _cells(shape: Shape) -> Callable[[Row], Sequence[Any]]:
     return itemgetter(*at) if len(at) > 1 else itemgetter(slice(at[0], at[0] + 1))
 
 
-def _fill(connection: Connection, statement: sql.Composed, part: Part, rows: Sequence[Row]) -> None:
-    if part.text is not None and rows is part.rows:
-        with connection.cursor() as cursor, cursor.copy(statement) as copy:
-            for piece in part.text:
-                copy.write(piece)
-        return
-    shape = replace(part.destination.shape, unmentioned=part.unmentioned)
-    _copy(connection, statement, rows, _with_absent if part.absent else _cells(shape))
+def _fill(
+    connection: Connection, statement: sql.Composed, part: Part, rows: Sequence[Row] | None
+) -> int:
+    """COPY the rows, or the text that was made of all of them."""
+    if rows is not None:
+        shape = replace(part.destination.shape, unmentioned=part.unmentioned)
+        return _copy(connection, statement, rows, _with_absent if part.absent else _cells(shape))
+    text = memoryview(part.text or b"")
+    with connection.cursor() as cursor:
+        with cursor.copy(upsert.from_text(statement)) as copy:
+            for start in range(0, len(text), _PIECE):
+                copy.write(text[start : start + _PIECE])
+        return cursor.rowcount
 
 
 def _copy(
@@ -216,11 +263,13 @@ def _copy(
     statement: sql.Composed,
     rows: Sequence[Row],
     cells: Callable[[Row], Sequence[Any]],
-) -> None:
-    with connection.cursor() as cursor, cursor.copy(statement) as copy:
-        write_row = copy.write_row
-        for row in rows:
-            write_row(cells(row))
+) -> int:
+    with connection.cursor() as cursor:
+        with cursor.copy(statement) as copy:
+            write_row = copy.write_row
+            for row in rows:
+                write_row(cells(row))
+        return cursor.rowcount
 
 
 def _with_absent(row: Row) -> Row:

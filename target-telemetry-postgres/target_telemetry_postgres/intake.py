@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Final, Protocol
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, Protocol
 
 from singer_sdk.exceptions import RecordsWithoutSchemaException
 from singer_sdk.mapper import RemoveRecordTransform, SameRecordTransform
 from singer_sdk.singerlib.encoding import GenericSingerReader
 
 from target_telemetry_postgres import batchfiles, messages, scrub
+from target_telemetry_postgres.blocks import State
 from target_telemetry_postgres.errors import RecordError
 from target_telemetry_postgres.fastlane import NotPlain
 from target_telemetry_postgres.rejection import Rejection
@@ -20,6 +21,7 @@ from target_telemetry_postgres.streams import Definition, Options, Sink, define
 
 if TYPE_CHECKING:
     import logging
+    from collections.abc import Sequence
 
     from singer_sdk.mapper import PluginMapper
 
@@ -54,6 +56,23 @@ class Source:
     maps: list[Any] = field(default_factory=list)
     #: The one sink that takes records just as they come; None if a map has to see them.
     fast: Sink | None = None
+
+
+@dataclass(slots=True)
+class Block:
+    """Ordinary records of one stream, and STATEs between them."""
+
+    sink: Sink
+    messages: list[Any]
+    line_bytes: float
+
+
+class Taken(NamedTuple):
+    """What was taken of a block."""
+
+    lines: int
+    records: int
+    states: list[bytes]
 
 
 class Intake:
@@ -120,6 +139,40 @@ class Intake:
             return
         self._count(len(line))
 
+    def block(self, stream: str, lines: bytes) -> Block | None:
+        """Lines to take at one stroke, of which the first is a record of this stream.
+
+        None if anything among them, or before them, keeps to the other roads.
+        """
+        source = self._sources.get(stream)
+        sink = source.fast if source is not None else None
+        decoder = sink.blocks() if sink is not None else None
+        if sink is None or decoder is None:
+            return None
+        if b"\\u" in lines and scrub.suspect(lines, json=sink.has_json):
+            return None
+        made = decoder.messages(lines)
+        return None if made is None else Block(sink, made, len(lines) / len(made))
+
+    def take_block(self, block: Block, start: int, most: int) -> Taken | None:
+        """Buffer the next of a block's records; None if one is not ordinary after all."""
+        some = block.messages[start : start + most]
+        records = [one.record for one in some if one.__class__ is not State]
+        numbers: Sequence[int] = range(self.line + 1, self.line + 1 + len(some))
+        states: list[bytes] = []
+        if len(records) < len(some):
+            states = [bytes(one.value) for one in some if one.__class__ is State]
+            numbered = zip(numbers, some, strict=True)
+            numbers = [number for number, one in numbered if one.__class__ is not State]
+        if records:
+            try:
+                block.sink.accept_block(records, numbers)
+            except NotPlain:
+                return None
+            self._count(round(block.line_bytes * len(records)), len(records))
+        self.line += len(some)
+        return Taken(len(some), len(records), states)
+
     def careful_record(self, message: dict[str, Any], line: bytes) -> None:
         """The SDK's ordinary road: stream maps, its validation, value by value."""
         requires(message, {"stream", "record"})
@@ -176,8 +229,8 @@ class Intake:
             if self.rows >= self._batch_rows:
                 self._outlet.flush()
 
-    def _count(self, size: int) -> None:
-        self.rows += 1
+    def _count(self, size: int, rows: int = 1) -> None:
+        self.rows += rows
         self.bytes += size
         if self.oldest is None:
             self.oldest = time.monotonic()

@@ -41,6 +41,7 @@ if TYPE_CHECKING:
     from singer_sdk.mapper import PluginMapper
 
     from target_telemetry_postgres.flush import Connection, Result
+    from target_telemetry_postgres.intake import Block
 
 #: Flush when the lines behind the buffered rows reach this, whatever their number.
 MAX_BYTES: Final = 32 << 20
@@ -142,20 +143,54 @@ class Load:
         return seen
 
     def _loop(self, source: IO[Any] | None, seen: Counter[str]) -> None:
-        intake = self._intake
-        for line in messages.lines(source):
-            if line is None:
+        for text in messages.blocks(source):
+            if text is None:
                 self._tick()
-                continue
-            intake.line += 1
-            envelope = messages.envelope(line)
+            else:
+                self._take(text, seen)
+
+    def _take(self, text: bytes, seen: Counter[str]) -> None:
+        """Some lines: at one stroke from the first record on, if all are ordinary."""
+        start = 0
+        while start < len(text):
+            end = (text.find(b"\n", start) + 1) or len(text)
+            envelope = messages.envelope(text[start:end])
             if envelope is not None and envelope.type == "RECORD":
-                intake.record(envelope, line)
-                seen["RECORD"] += 1
-            elif line.strip():
-                seen[self._other(line)] += 1
-            if intake.rows >= self._batch_rows or intake.bytes >= MAX_BYTES:
-                self.flush()
+                text = text[start:]
+                block = self._intake.block(envelope.stream, text)
+                taken = 0 if block is None else self._strokes(block, seen)
+                for line in text.removesuffix(b"\n").split(b"\n")[taken:]:
+                    self._line(line, messages.envelope(line), seen)
+                return
+            self._line(text[start:end], envelope, seen)
+            start = end
+
+    def _strokes(self, block: Block, seen: Counter[str]) -> int:
+        """A block, a batch at a time; how many lines were taken before one was not ordinary."""
+        intake, start = self._intake, 0
+        while start < len(block.messages):
+            taken = intake.take_block(block, start, self._batch_rows - intake.rows)
+            if taken is None:
+                break
+            start += taken.lines
+            seen.update(RECORD=taken.records, STATE=len(taken.states))
+            for state in taken.states:
+                self._take_state(messages.unless_null(state))
+            self._flush_if_full()
+        return start
+
+    def _line(self, line: bytes, envelope: messages.Envelope | None, seen: Counter[str]) -> None:
+        self._intake.line += 1
+        if envelope is not None and envelope.type == "RECORD":
+            self._intake.record(envelope, line)
+            seen["RECORD"] += 1
+        elif line.strip():
+            seen[self._other(line)] += 1
+        self._flush_if_full()
+
+    def _flush_if_full(self) -> None:
+        if self._intake.rows >= self._batch_rows or self._intake.bytes >= MAX_BYTES:
+            self.flush()
 
     def _tick(self) -> None:
         self._writer.check()

@@ -1,4 +1,4 @@
-"""Lines in: bytes from a pipe, a file or a test, and the Singer message on each."""
+"""Blocks of lines in: bytes from a pipe, a file or a test, and the Singer message on each line."""
 
 from __future__ import annotations
 
@@ -18,7 +18,11 @@ from target_telemetry_postgres.rejection import shortened
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-_CHUNK: Final = 1 << 20
+#: As much as is read and decoded at once: some hundreds of lines, which stay in the processor's
+#: cache until they are rows.
+_BLOCK: Final = 1 << 18
+_SHORT: Final = 1 << 15
+_GATHER_SECONDS: Final = 0.001
 #: How long to wait for input before giving the caller a turn.
 IDLE_SECONDS: Final = 0.5
 
@@ -52,7 +56,12 @@ def state_value(line: bytes) -> bytes | None:
         value = _state.decode(line)["value"]
     except (msgspec.MsgspecError, UnicodeDecodeError):
         return json.dumps(decode(line)["value"], default=str).encode()
-    return None if bytes(value) == b"null" else bytes(value)
+    return unless_null(bytes(value))
+
+
+def unless_null(value: bytes) -> bytes | None:
+    """JSON text, or None for a null."""
+    return None if value == b"null" else value
 
 
 def decode(text: bytes | msgspec.Raw) -> Any:
@@ -80,16 +89,26 @@ def refuse_misshapen(message: dict[str, Any], number: int) -> None:
             raise InvalidInputLine(f"Line {number:,}: the message's {name} is not {words}: {shown}")
 
 
-def lines(source: IO[Any] | None) -> Iterator[bytes | None]:
-    """Each line as bytes; None now and then while there is no input, so the caller can act."""
+def blocks(source: IO[Any] | None) -> Iterator[bytes | None]:
+    """The input in blocks of whole lines.
+
+    None now and then while there is no input, so that the caller can act.
+    """
     stream = sys.stdin if source is None else source
     binary = getattr(stream, "buffer", stream)
     descriptor = _descriptor(binary)
-    if descriptor is None:
-        for line in stream if binary is stream else binary:
-            yield line.encode("utf-8", "surrogatepass") if isinstance(line, str) else line
+    if descriptor is not None:
+        yield from _blocks_of(descriptor)
         return
-    yield from _lines_of(descriptor)
+    waiting: list[bytes] = []
+    size = 0
+    for line in stream if binary is stream else binary:
+        waiting.append(line.encode("utf-8", "surrogatepass") if isinstance(line, str) else line)
+        size += len(waiting[-1])
+        if size >= _BLOCK:
+            yield b"".join(waiting)
+            waiting, size = [], 0
+    yield b"".join(waiting)
 
 
 def _descriptor(binary: Any) -> int | None:
@@ -102,7 +121,7 @@ def _descriptor(binary: Any) -> int | None:
         return None
 
 
-def _lines_of(descriptor: int) -> Iterator[bytes | None]:
+def _blocks_of(descriptor: int) -> Iterator[bytes | None]:
     tail: list[bytes] = []
     told = time.monotonic()
     while True:
@@ -110,18 +129,19 @@ def _lines_of(descriptor: int) -> Iterator[bytes | None]:
         if not ready:
             yield None
             continue
-        chunk = os.read(descriptor, _CHUNK)
+        chunk = os.read(descriptor, _BLOCK)
         if not chunk:
             break
-        first, *rest = chunk.split(b"\n")
-        tail.append(first)
-        if rest:
-            yield b"".join(tail)
-            tail = [rest.pop()]
-            yield from rest
+        end = chunk.rfind(b"\n") + 1
+        if end:
+            yield b"".join([*tail, chunk[:end]])
+            tail = [chunk[end:]]
+        else:
+            tail.append(chunk)
         if time.monotonic() - told > IDLE_SECONDS:
             told = time.monotonic()
             yield None
-    last = b"".join(tail)
-    if last:
-        yield last
+        if len(chunk) < _SHORT:
+            # A writer that is slower than this reader: let some lines gather.
+            time.sleep(_GATHER_SECONDS)
+    yield b"".join(tail)

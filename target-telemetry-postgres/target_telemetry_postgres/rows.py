@@ -18,6 +18,7 @@ from jsonschema import ValidationError
 from msgspec.structs import astuple
 from singer_sdk.exceptions import InvalidRecord
 
+from target_telemetry_postgres.blocks import BlockDecoder, Lane
 from target_telemetry_postgres.convert import Misfit, converter
 from target_telemetry_postgres.fastlane import (
     Inexpressible,
@@ -96,14 +97,20 @@ class Plan:
         self._converters = [converter(field.pg_type) for field in self.fields]
         self._known = {field.name for field in self.fields} | METADATA.keys()
         self._warned: set[str] = set()
-        self._fixes: list[tuple[int, Callable[[Any], Any], bool]] = []
-        self._types = [self._type_of(number, field) for number, field in enumerate(self.fields)]
+        self._lanes = [self._lane(field) for field in self.fields]
+        self._fixes = [
+            (number, lane.fix, lane.null_ok)
+            for number, lane in enumerate(self._lanes)
+            if lane.fix is not None
+        ]
+        #: For blocks of ordinary records; None if this stream has none.
+        self.blocks: BlockDecoder | None = None
         self._fast: Callable[[Any], Any]
         self._whole: Callable[[Any], Any]
         self._partial_rows = 0
         self._refuse_unknown(refuse=True)
 
-    def _type_of(self, number: int, field: Field) -> tuple[str, Any, bool]:
+    def _lane(self, field: Field) -> Lane:
         required = field.name in self.key or field.name in self._required
         if self._validator is None:
             null_ok = not field.not_null
@@ -111,18 +118,20 @@ class Plan:
         else:
             null_ok = not field.not_null and validator(field.schema).is_valid(None)
             kind, fix = lane(field.schema, field.pg_type, null_ok=null_ok)
-        if fix is not None:
-            self._fixes.append((number, fix, null_ok))
-        return field.name, kind, required
+        return Lane(field.name, kind, fix, null_ok, required)
 
     def _refuse_unknown(self, *, refuse: bool) -> None:
-        """Compile the decoder; one that refuses unknown fields lets the first be reported."""
+        """Compile the decoders; those that refuse unknown fields let the first be reported."""
         self._refusing = refuse
         try:
-            made = record_type("Record", self._types, forbid_unknown=refuse)
+            made = record_type(
+                "Record",
+                [(lane.name, lane.kind, lane.required) for lane in self._lanes],
+                forbid_unknown=refuse,
+            )
             whole = record_type(
                 "Whole",
-                [(name, kind, True) for name, kind, _ in self._types],
+                [(lane.name, lane.kind, True) for lane in self._lanes],
                 forbid_unknown=refuse,
             )
         except Inexpressible:
@@ -130,6 +139,10 @@ class Plan:
         else:
             self._fast = msgspec.json.Decoder(made, float_hook=Decimal).decode
             self._whole = msgspec.json.Decoder(whole, float_hook=Decimal).decode
+        try:
+            self.blocks = BlockDecoder(self.stream, self._lanes, self.key, forbid_unknown=refuse)
+        except Inexpressible:
+            self.blocks = None
 
     def whole_row(self, record: msgspec.Raw | bytes) -> Row | None:
         """Decode and check an ordinary record that has every property; None if it has not."""

@@ -10,14 +10,22 @@ import re
 from typing import Any, Final
 
 _UNSTORABLE: Final = re.compile("[\x00\ud800-\udfff]")
+_HALF: Final = re.compile(rb"\\u[dD][89a-fA-F]")
+#: What only looks like them: a backslash that is meant, and a whole pair.
+_HARMLESS: Final = re.compile(
+    rb"\\\\|\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}"
+)
 
 
-def suspect(line: bytes, *, json: bool) -> bool:
-    """Whether a line may hold such characters where the fast road would not notice.
+def suspect(text: bytes, *, json: bool) -> bool:
+    """Whether JSON text may hold such characters where the fast roads would not notice.
 
-    Text is decoded there, and half a pair is noticed; JSON is passed on as it is.
+    Strings are decoded there, and half a pair is noticed; JSON is passed on as it is.
     """
-    return b"\\u0000" in line or (json and (b"\\ud" in line or b"\\uD" in line))
+    if b"\\u0000" not in text and not (json and _HALF.search(text)):
+        return False
+    rest = _HARMLESS.sub(b" ", text)
+    return b"\\u0000" in rest or (json and _HALF.search(rest) is not None)
 
 
 def scrub_text(text: str) -> tuple[str, int]:

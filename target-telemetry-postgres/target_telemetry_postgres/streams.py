@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import copy
 from dataclasses import dataclass
-from datetime import datetime, timezone
+from datetime import datetime, timedelta, timezone
 from typing import TYPE_CHECKING, Any, Final
 
 from target_telemetry_postgres.batches import Buffer, Destination, Mode, Part
 from target_telemetry_postgres.columns import JSONB, Json, fitted, nullable, postgres_type
 from target_telemetry_postgres.convert import Misfit, to_naive_timestamp
 from target_telemetry_postgres.errors import RecordError
+from target_telemetry_postgres.fastlane import NotPlain
 from target_telemetry_postgres.rows import (
     DELETED_AT,
     INCIDENTAL,
@@ -29,8 +30,13 @@ if TYPE_CHECKING:
     import logging
     from collections.abc import Mapping, Sequence
 
+    from target_telemetry_postgres.blocks import BlockDecoder
+
 #: Metadata that is appended to a row; `_sdc_deleted_at` is read from the record instead.
 APPENDED: Final = tuple(name for name in METADATA if name != DELETED_AT)
+
+#: No offset from UTC is longer.
+_ANY_OFFSET: Final = timedelta(days=2)
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,6 +167,7 @@ class Sink:
             mode=mode_of(options, definition, into, wanted.key),
             originals=originals,
             partitioned=into.kind != "r",
+            takes_copies=into.takes_copies,
         )
         self.buffer = Buffer(self.destination, keep_replaced=options.quarantine)
         self.plan = Plan(
@@ -188,14 +195,16 @@ class Sink:
         self._deleted_at = names.index(DELETED_AT) if definition.reads_deletion else None
         self._event_time: tuple[int, str] | None = None
         deletes = self._deletes and self._deleted_at is not None
-        self._plain = not definition.appended and not deletes
+        self._bare = not definition.appended and not deletes
+        self._plain = self._bare
 
     def refuse_before(self, column: str, instant: datetime) -> None:
         """Count rows older than this as expired instead of storing them."""
         columns = list(self.destination.shape.columns)
         if column in columns:
-            cutoff = instant.astimezone(timezone.utc).replace(tzinfo=None).isoformat()
-            self._event_time = (columns.index(column), cutoff)
+            utc = instant.astimezone(timezone.utc).replace(tzinfo=None)
+            self._event_time = (columns.index(column), utc.isoformat())
+            self._not_before = (utc + _ANY_OFFSET).date().isoformat()
             self._plain = False
 
     def take(self) -> Part | None:
@@ -203,6 +212,30 @@ class Sink:
         if self._metadata is not None:
             self._metadata.new_batch()
         return self.buffer.take()
+
+    def blocks(self) -> BlockDecoder | None:
+        """What takes the next records at one stroke; None if they need more than that."""
+        if not (self._bare and self.buffer.takes_packs):
+            return None
+        return self.plan.blocks
+
+    def accept_block(self, records: Sequence[Any], numbers: Sequence[int]) -> None:
+        """Buffer records from `blocks`, and the numbers of their lines.
+
+        Raises:
+            NotPlain: If one of them needs a closer look; then none is buffered.
+        """
+        decoder = self.plan.blocks
+        if decoder is None:
+            raise NotPlain
+        lines, keys = decoder.rows(records)
+        if self._event_time is not None:
+            values = decoder.column(records, self._event_time[0])
+            times = [value for value in values if isinstance(value, str)]
+            # By the day alone, whatever the offset; nearer the cutoff each is looked at.
+            if times and min(times) < self._not_before:
+                raise NotPlain
+        self.buffer.pack(lines, keys, numbers)
 
     def accept_whole(self, row: Row, line: int) -> bool:
         """Buffer a row that has every property and needs nothing beside it; False if it does."""

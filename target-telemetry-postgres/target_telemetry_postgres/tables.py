@@ -53,6 +53,8 @@ class Table:
     kind: str = "r"
     referenced: bool = False
     primary_key: str | None = None
+    #: Whether COPY does what INSERT does: there are no rules, and nothing by row for this role.
+    takes_copies: bool = False
 
     @property
     def identifier(self) -> sql.Identifier:
@@ -121,7 +123,8 @@ select c.relkind::text, obj_description(c.oid, 'pg_class'),
                     and d.classid = 'pg_rewrite'::regclass and r.ev_class <> c.oid)
        or exists (select from pg_constraint k where k.confrelid = c.oid)
        or exists (select from pg_trigger t where t.tgrelid = c.oid and not t.tgisinternal),
-       (select k.conname::text from pg_constraint k where k.conrelid = c.oid and k.contype = 'p')
+       (select k.conname::text from pg_constraint k where k.conrelid = c.oid and k.contype = 'p'),
+       c.relkind in ('r', 'p') and not c.relhasrules and not row_security_active(c.oid)
 from pg_class c join pg_namespace n on n.oid = c.relnamespace
 where n.nspname = %s and c.relname = %s
 """
@@ -132,7 +135,7 @@ def read_table(connection: Connection, schema: str, name: str) -> Table | None:
     found = connection.execute(_TABLE, (schema, name)).fetchone()
     if found is None:
         return None
-    kind, comment, referenced, primary_key = found
+    kind, comment, referenced, primary_key, takes_copies = found
     if kind not in {"r", "p", "f"}:
         raise RecordError(
             f'"{schema}"."{name}" is not a table; rename it, or give the stream another name with '
@@ -144,7 +147,9 @@ def read_table(connection: Connection, schema: str, name: str) -> Table | None:
     keys = tuple(
         tuple(row[0]) for row in connection.execute(_KEYS, (schema, name)).fetchall() if row[0]
     )
-    return Table(schema, name, columns, keys, comment, kind, referenced, primary_key)
+    return Table(
+        schema, name, columns, keys, comment, kind, referenced, primary_key, takes_copies
+    )
 
 
 # --- Decisions -------------------------------------------------------------------------------

@@ -12,6 +12,9 @@ from typing import TYPE_CHECKING, Final
 
 from psycopg import sql
 
+from target_telemetry_postgres.columns import TEXT
+from target_telemetry_postgres.copytext import OPTIONS
+
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
@@ -98,13 +101,21 @@ def empty_stage(shape: Shape) -> sql.Composed:
 
 def copy_to_stage(shape: Shape, columns: Sequence[str], *, absent: bool = False) -> sql.Composed:
     """COPY into these columns of the stage."""
-    names = [*columns, shape.absent] if absent else columns
-    return sql.SQL("COPY {} ({}) FROM STDIN").format(shape.stage, _names(names))
+    return _copy(shape.stage, [*columns, shape.absent] if absent else columns)
 
 
 def copy_to_target(shape: Shape) -> sql.Composed:
-    """COPY straight into the table, for streams that only append."""
-    return sql.SQL("COPY {} ({}) FROM STDIN").format(shape.target, _names(list(shape.columns)))
+    """COPY straight into the table, for rows that meet no others there."""
+    return _copy(shape.target, [name for name in shape.columns if name not in shape.unmentioned])
+
+
+def _copy(into: sql.Identifier, columns: Sequence[str]) -> sql.Composed:
+    return sql.SQL("COPY {} ({}) FROM STDIN").format(into, _names(columns))
+
+
+def from_text(copy: sql.Composed) -> sql.Composed:
+    """The same COPY, for what `copytext` makes instead of psycopg."""
+    return copy + sql.SQL(" WITH ({})").format(sql.SQL(OPTIONS))
 
 
 def insert_empty(shape: Shape, rows: int) -> sql.Composed:
@@ -118,7 +129,7 @@ def lock_known(shape: Shape, *, null_keys: bool = False) -> sql.Composed:
     """Lock, in key order, the rows that are about to be read and then written."""
     return sql.SQL(
         "SELECT count(*) FROM (SELECT 1 FROM {} t JOIN {} s ON {} ORDER BY {} FOR UPDATE OF t) l"
-    ).format(shape.target, shape.stage, _same_key(shape, null_keys), _qualified("t", shape.key))
+    ).format(shape.target, shape.stage, _same_key(shape, null_keys), _in_order("t", shape))
 
 
 def fill_absent(shape: Shape, *, null_keys: bool = False) -> sql.Composed:
@@ -172,7 +183,7 @@ def merge(shape: Shape, *, skip_known: bool, system_columns: bool = True) -> sql
         target=shape.target,
         columns=_names(list(shape.columns)),
         source=source,
-        key=_qualified("s", shape.key),
+        key=_in_order("s", shape),
         conflict=_names(shape.key),
         action=_action(shape),
         inserted=sql.SQL("t.xmax = 0" if system_columns else "false"),
@@ -189,7 +200,7 @@ def insert_new(shape: Shape) -> sql.Composed:
         _names(list(shape.columns)),
         _qualified("s", list(shape.columns)),
         shape.stage,
-        _qualified("s", shape.key) if shape.key else sql.SQL("1"),
+        _in_order("s", shape) if shape.key else sql.SQL("1"),
     )
 
 
@@ -204,7 +215,7 @@ def delete_staged(shape: Shape, *, null_keys: bool = False) -> sql.Composed:
         target=shape.target,
         stage=shape.stage,
         match=_same_key(shape, null_keys),
-        key=_qualified("t", shape.key),
+        key=_in_order("t", shape),
     )
 
 
@@ -253,6 +264,16 @@ def _same_key(shape: Shape, null_keys: bool = False) -> sql.Composed:
         "(t.{0} = s.{0} OR (t.{0} IS NULL AND s.{0} IS NULL))" if null_keys else "t.{0} = s.{0}"
     )
     return sql.SQL(" AND ").join(pattern.format(sql.Identifier(name)) for name in shape.key)
+
+
+def _in_order(alias: str, shape: Shape) -> sql.Composed:
+    """The key to order by; text by its bytes, which is the same order here and everywhere else."""
+    return sql.SQL(", ").join(
+        sql.SQL('{}.{} COLLATE "C"' if shape.columns[name] == TEXT else "{}.{}").format(
+            sql.SQL(alias), sql.Identifier(name)
+        )
+        for name in shape.key
+    )
 
 
 def _names(names: Sequence[str]) -> sql.Composed:

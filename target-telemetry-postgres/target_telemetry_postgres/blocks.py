@@ -1,0 +1,210 @@
+"""Many lines at one stroke: a block of one stream's ordinary records, from bytes to rows of text.
+
+Line by line, Python's own steps cost more than the work itself. Here msgspec decodes a whole block
+in one call and writes it as rows in another; what its types cannot say is judged a column at a
+time. A block with anything in it that is not ordinary is left to the other roads (`rows.py`).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from decimal import Decimal
+from functools import partial
+from itertools import chain
+from operator import attrgetter
+from typing import TYPE_CHECKING, Any, Final, Literal, Union
+
+import msgspec
+from msgspec.structs import astuple
+
+from target_telemetry_postgres import copytext
+from target_telemetry_postgres.fastlane import (
+    NULL,
+    Fix,
+    Inexpressible,
+    NotPlain,
+    Number,
+    Spelled,
+    check_numbers,
+    record_type,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from target_telemetry_postgres.rows import Row
+
+#: After so many blocks in a row that were not ordinary, most are no longer tried.
+_PATIENCE: Final = 4
+_LONGEST_REST: Final = 64
+
+_values: Final = msgspec.json.Decoder(list[Any], float_hook=Decimal).decode
+
+
+class State(msgspec.Struct, tag_field="type", tag="STATE", gc=False):
+    """A STATE message among the records."""
+
+    value: msgspec.Raw
+
+
+@dataclass(frozen=True, slots=True)
+class Lane:
+    """A property: how a value of it is decoded, and what remains to be done to it then."""
+
+    name: str
+    kind: Any
+    fix: Fix | None
+    null_ok: bool
+    required: bool
+
+
+class BlockDecoder:
+    """Decodes blocks of records that have every property of their stream.
+
+    Raises:
+        Inexpressible: If a key has to be worked out value by value.
+    """
+
+    def __init__(
+        self, stream: str, lanes: Sequence[Lane], key: Sequence[str], *, forbid_unknown: bool
+    ) -> None:
+        fields = [f"f{at}" for at in range(len(lanes))]
+        self._checks: list[tuple[attrgetter[Any], Callable[[Sequence[Any]], None]]] = []
+        self._fixes: list[tuple[str, Lane]] = []
+        kinds = [self._kind(field, lane) for field, lane in zip(fields, lanes, strict=True)]
+        at = {lane.name: field for field, lane in zip(fields, lanes, strict=True)}
+        if {at[name] for name in key} & {field for field, _ in self._fixes}:
+            raise Inexpressible(key)
+        self._key_of = attrgetter(*(at[name] for name in key)) if key else None
+        whole = record_type(
+            "Whole",
+            [(lane.name, kind, True) for lane, kind in zip(lanes, kinds, strict=True)],
+            forbid_unknown=forbid_unknown,
+        )
+        message: Any = msgspec.defstruct(
+            "Message",
+            [("stream", Literal[stream]), ("record", whole), ("version", None, None)],
+            tag_field="type",
+            tag="RECORD",
+            gc=False,
+        )
+        either = Union[message, State]  # noqa: UP007 - message is a value
+        self._decode = msgspec.json.Decoder(either, float_hook=Decimal).decode_lines
+        self._misses = self._rest = 0
+
+    def _kind(self, field: str, lane: Lane) -> Any:
+        if isinstance(lane.fix, Number) and lane.fix.any:
+            check = partial(check_numbers, null_ok=lane.null_ok)
+            self._checks.append((attrgetter(field), check))
+            return msgspec.Raw
+        if isinstance(lane.fix, Spelled):
+            self._checks.append((attrgetter(field), lane.fix.check))
+        elif lane.fix is not None:
+            self._fixes.append((field, lane))
+        return lane.kind
+
+    def messages(self, block: bytes) -> list[Any] | None:
+        """A message a line, or None if there is anything else in the block."""
+        if self._rest:
+            self._rest -= 1
+            return None
+        try:
+            made: list[Any] = self._decode(block)
+        except (msgspec.MsgspecError, UnicodeDecodeError):
+            made = []
+        if len(made) != block.count(b"\n") + (not block.endswith(b"\n")):
+            self._missed()
+            return None
+        self._misses = 0
+        return made
+
+    def _missed(self) -> None:
+        """Trying is dear where it never succeeds."""
+        self._misses += 1
+        if self._misses > _PATIENCE:
+            self._rest = min(1 << (self._misses - _PATIENCE), _LONGEST_REST)
+
+    def column(self, records: Sequence[Any], number: int) -> list[Any]:
+        """The values of one property."""
+        return list(map(attrgetter(f"f{number}"), records))
+
+    def rows(self, records: Sequence[Any]) -> tuple[bytes, list[Any] | None]:
+        """The records as rows, see `copytext.json_lines`, and their keys.
+
+        Raises:
+            NotPlain: If one of them is not ordinary after all.
+        """
+        for values_of, check in self._checks:
+            check(list(map(values_of, records)))
+        for field, lane in self._fixes:
+            _fix(records, field, lane)
+        lines = copytext.json_lines(list(map(astuple, records)))
+        if lines is None:
+            raise NotPlain
+        return lines, None if self._key_of is None else list(map(self._key_of, records))
+
+
+def _fix(records: Sequence[Any], field: str, lane: Lane) -> None:
+    """What has to be done value by value."""
+    fix = lane.fix
+    if fix is None:
+        return
+    values = list(map(attrgetter(field), records))
+    if lane.kind is msgspec.Raw and lane.null_ok and b"".join(values) == NULL * len(values):
+        return
+    for record, value in zip(records, values, strict=True):
+        if value is not None:
+            setattr(record, field, fix(value))
+        elif not lane.null_ok:
+            raise NotPlain
+
+
+class Pack:
+    """Rows that are as good as COPY's text; lists again only if the server refuses one."""
+
+    __slots__ = ("_keys", "_lines", "_numbers", "ordered")
+
+    def __init__(self) -> None:
+        self._lines: list[bytes] = []
+        self._keys: list[Any] = []
+        self._numbers: list[Sequence[int]] = []
+        #: Whether the text is in the order of the key.
+        self.ordered = False
+
+    def add(self, lines: bytes, keys: list[Any] | None, numbers: Sequence[int]) -> None:
+        """More rows, from `BlockDecoder.rows`, and the input lines they came from."""
+        self._lines.append(lines)
+        self._keys += keys or ()
+        self._numbers.append(numbers)
+
+    @property
+    def repeats(self) -> bool:
+        """Whether a key comes more than once."""
+        return len(set(self._keys)) != len(self._keys)
+
+    def text(self) -> tuple[bytes, int]:
+        """For COPY, the last row of each key in the order of the keys, and how many rows."""
+        lines = b"".join(self._lines)
+        if not self._keys:
+            return copytext.copy_text(lines), sum(map(len, self._numbers))
+        rows = dict(zip(self._keys, copytext.split(lines), strict=True))
+        try:
+            keys = sorted(rows)
+        except TypeError:  # a null among them
+            return copytext.joined(rows.values()), len(rows)
+        self.ordered = True
+        return copytext.joined(map(rows.__getitem__, keys)), len(rows)
+
+    def last_rows(self) -> list[Row]:
+        """The last row of each key as the other roads make it."""
+        rows = self.rows()
+        return list(dict(zip(self._keys, rows, strict=True)).values()) if self._keys else rows
+
+    def rows(self) -> list[Row]:
+        """Every row as the other roads make it."""
+        pieces = copytext.split(b"".join(self._lines))
+        numbers = chain.from_iterable(self._numbers)
+        return [
+            [*_values(b"[%b]" % piece), number]
+            for piece, number in zip(pieces, numbers, strict=True)
+        ]

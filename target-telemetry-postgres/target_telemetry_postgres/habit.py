@@ -1,0 +1,39 @@
+"""Whether a stream brings new keys only, as it does at first and for every new row of a log.
+
+Such rows need no staging: COPY puts them straight into the table, at two thirds of the cost. That
+they are new can only be expected; when one is not, nothing of the COPY stays, and the batch takes
+the ordinary way.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+#: Batches with fewer rows than this have little to gain, and tell little.
+LEAST_ROWS: Final = 1_000
+#: How many batches of new keys it takes to expect another, after a disappointment.
+_CAUTION: Final = 4
+_MOST_CAUTION: Final = 64
+
+
+@dataclass(slots=True)
+class Habit:
+    """What the last batches of a stream were like; kept by the thread that writes."""
+
+    _needed: int = 1
+    _seen: int = 0
+
+    def expects_new_keys(self, rows: int) -> bool:
+        """Whether so many rows are worth the attempt."""
+        return self._seen >= self._needed and rows >= LEAST_ROWS
+
+    def merged(self, rows: int, inserted: int) -> None:
+        """A batch took the ordinary way."""
+        if rows >= LEAST_ROWS:
+            self._seen = self._seen + 1 if inserted == rows else 0
+
+    def disappointed(self) -> None:
+        """A key was there already; the rows that COPY had written were for nothing."""
+        self._seen = 0
+        self._needed = min(self._needed * _CAUTION, _MOST_CAUTION)
