@@ -25,6 +25,7 @@ from target_telemetry_postgres.columns import (
 from target_telemetry_postgres.convert import Misfit, to_naive_timestamp
 from target_telemetry_postgres.habit import Habit
 from target_telemetry_postgres.rows import UNSET, Row
+from target_telemetry_postgres.upsert import Phrases
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -54,6 +55,7 @@ class Destination:
     #: Whether COPY into the table does what INSERT does.
     takes_copies: bool = False
     habit: Habit = field(default_factory=Habit)
+    phrases: Phrases = field(default_factory=Phrases)
 
 
 @dataclass(slots=True)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from operator import itemgetter
 from typing import TYPE_CHECKING, Any, Final
@@ -13,12 +12,13 @@ import psycopg
 from target_telemetry_postgres import upsert
 from target_telemetry_postgres.convert import array_literal
 from target_telemetry_postgres.copytext import copy_text, json_lines
+from target_telemetry_postgres.habit import MOSTLY
 from target_telemetry_postgres.ledger import StreamCounts
 from target_telemetry_postgres.rejection import Rejection
 from target_telemetry_postgres.rows import UNSET, Row
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Sequence
 
     from psycopg import sql
 
@@ -30,11 +30,13 @@ Connection = psycopg.Connection[tuple[Any, ...]]
 #: Errors that are about a value, not about the server or the statement.
 VALUE_ERRORS: Final = (psycopg.DataError, psycopg.IntegrityError)
 _TOO_LARGE: Final = ("54000", "54001", "53400")
-#: Filter out known rows first when at least this share of a sample is known.
-_MOSTLY: Final = 0.5
 #: How much text is handed over at a time.
 _PIECE: Final = 1 << 17
 _COPY_LINE: Final = re.compile(r"\D*(\d+)(?:, \D*? ([^:]+))?")
+
+
+class _NotNew(Exception):  # noqa: N818 - a detour, not an error
+    """Rows that were expected to be new were not."""
 
 
 @dataclass(slots=True)
@@ -48,7 +50,9 @@ class Result:
 def make_ready(part: Part) -> None:
     """Do what needs no connection; for the thread that decodes, while another batch is written."""
     if part.pack is not None:
-        part.text, part.size = part.pack.text()
+        destination = part.destination
+        in_order = destination.mode == "upsert" and not destination.habit.known
+        part.text, part.size = part.pack.text(in_order=in_order)
         return
     shape = part.destination.shape
     part.size = len(part.rows)
@@ -56,25 +60,45 @@ def make_ready(part: Part) -> None:
         # A row that another replaced may come after all, and may leave out more.
         part.unmentioned = _unmentioned(shape, [*part.rows, *part.replaced.values()])
         part.absent = not part.unmentioned
-    mentioned = len(shape.columns) - len(part.unmentioned)
-    if part.rows and mentioned and not part.absent:
+    if part.rows and len(shape.columns) > len(part.unmentioned) and not part.absent:
         cells = _cells(replace(shape, unmentioned=part.unmentioned))
         lines = json_lines(list(map(cells, part.rows)))
         part.text = None if lines is None else copy_text(lines)
 
 
 def write(connection: Connection, batch: Batch) -> Result:
-    """Write everything, in the open transaction; the caller commits.
+    """Write everything in a transaction that the caller commits.
 
-    Streams go in the order of their tables' names, so that two runs lock in the same order.
+    First all of it without precautions, which would cost a round trip each. If the server refuses
+    anything, the transaction is begun again, and every stream has a savepoint to fall back to.
     """
+    try:
+        return _write(connection, batch, _put_together)
+    except _NotNew:
+        connection.rollback()
+        return write(connection, batch)
+    except psycopg.Error as error:
+        if not (_about_a_value(error) or isinstance(error, psycopg.errors.CardinalityViolation)):
+            raise
+    connection.rollback()
+    return _write(connection, batch, _put_apart)
+
+
+def _write(
+    connection: Connection,
+    batch: Batch,
+    put: Callable[[Connection, Part, StreamCounts], list[Rejection]],
+) -> Result:
+    """Every stream, in the order of the tables' names, so that two runs lock in the same order."""
+    # A pooler may have handed out a server that did not see our session's settings.
+    connection.execute("SET LOCAL timezone TO 'UTC'")
     result = Result(rejections=list(batch.rejections))
     for part in sorted(batch.parts, key=lambda part: part.destination.shape.stage_name):
         counts = result.counts.setdefault(part.destination.stream, StreamCounts())
         counts.read += part.read
         counts.expired += part.expired
         counts.rejected += part.rejected
-        refused = _write_part(connection, part, counts)
+        refused = put(connection, part, counts)
         counts.rejected += len(refused)
         # Also a record that a later one of its key replaced before anything was written.
         counts.unchanged = (
@@ -89,23 +113,32 @@ def write(connection: Connection, batch: Batch) -> Result:
     return result
 
 
-def _write_part(connection: Connection, part: Part, counts: StreamCounts) -> list[Rejection]:
+def _put_together(connection: Connection, part: Part, counts: StreamCounts) -> list[Rejection]:
+    """Everything of a stream, if the server refuses nothing."""
+    if part.deleted:
+        counts.deleted += _delete(connection, part)
+    if part.text is not None:
+        _put(connection, part, None, counts)
+    elif part.rows:
+        _put(connection, part, part.rows, counts)
+    return []
+
+
+def _put_apart(connection: Connection, part: Part, counts: StreamCounts) -> list[Rejection]:
+    """Everything of a stream but the rows that the server refuses, which come back."""
     refused: list[Rejection] = []
     if part.deleted:
-        with _savepoint(connection):
+        with connection.transaction():
             counts.deleted += _delete(connection, part)
-    rows = part.rows if part.text is None else None
-    while rows is None or rows:
+    # Row by row, so that the server says which one it means.
+    rows = part.listed()
+    while rows:
         try:
-            with _savepoint(connection):
-                _put(connection, part, rows, counts)
+            with connection.transaction():
+                _put_apart_by_key(connection, part, rows, counts)
         except psycopg.Error as error:
             if not _about_a_value(error):
                 raise
-            if rows is None:
-                # Row by row, the server says which one it means.
-                rows = part.listed()
-                continue
             rows, rejection = _without_culprit(connection, part, rows, error)
             refused.append(rejection)
         else:
@@ -113,10 +146,24 @@ def _write_part(connection: Connection, part: Part, counts: StreamCounts) -> lis
     return refused
 
 
-@contextmanager
-def _savepoint(connection: Connection) -> Iterator[None]:
-    with connection.transaction():
-        yield
+def _put_apart_by_key(
+    connection: Connection, part: Part, rows: Sequence[Row], counts: StreamCounts
+) -> None:
+    """As `_put`, also where keys that differ as they were sent are one in the table.
+
+    Text that ignores case and a rounded number are such keys. In two statements the later row
+    wins, as it should.
+    """
+    middle = len(rows) // 2
+    try:
+        with connection.transaction():
+            _put(connection, part, rows, counts)
+    except psycopg.errors.CardinalityViolation:
+        if not middle:
+            raise
+        for half in (rows[:middle], rows[middle:]):
+            _put_apart_by_key(connection, part, half, counts)
+            connection.execute(upsert.empty_stage(part.destination.shape))
 
 
 def _about_a_value(error: psycopg.Error) -> bool:
@@ -134,74 +181,50 @@ def _put(
     """
     destination = part.destination
     shape = replace(destination.shape, unmentioned=part.unmentioned)
-    if rows is None and _put_new(connection, part, counts):
-        return
     if rows is not None and not shape.columns:
         connection.execute(upsert.insert_empty(shape, len(rows)))
         counts.inserted += len(rows)
-        return
-    if destination.mode == "append":
-        counts.inserted += _fill(connection, upsert.copy_to_target(shape), part, rows)
-        return
-    try:
-        with connection.transaction():
-            inserted, written = _merge(connection, part, shape, rows)
-    except psycopg.errors.CardinalityViolation:
-        # Two keys that differ as they were sent are one in the table (citext, a rounded numeric):
-        # in two statements the later one wins, as it should.
-        rows = part.listed() if rows is None else rows
-        middle = len(rows) // 2
-        if not middle:
-            raise
-        for half in (rows[:middle], rows[middle:]):
-            _put(connection, part, half, counts)
-            connection.execute(upsert.empty_stage(shape))
-        return
-    counts.inserted += inserted
-    counts.updated += written - inserted
-    if rows is None:
-        destination.habit.merged(part.size, inserted)
+    elif destination.mode == "append":
+        counts.inserted += _fill(connection, upsert.copy_to_target, part, shape, rows)
+    elif rows is None and _expects_new(part):
+        try:
+            counts.inserted += _fill(connection, upsert.copy_to_target, part, shape, None)
+        except VALUE_ERRORS as error:
+            destination.habit.disappointed()
+            raise _NotNew from error
+    else:
+        inserted, written = _merge(connection, part, shape, rows)
+        counts.inserted += inserted
+        counts.updated += written - inserted
+        if destination.mode == "upsert" and rows is None:
+            destination.habit.merged(part.size, inserted=inserted, written=written)
 
 
-def _put_new(connection: Connection, part: Part, counts: StreamCounts) -> bool:
-    """Try to do without staging, where only new keys are expected; False if that was wrong."""
+def _expects_new(part: Part) -> bool:
+    """Whether to do without staging; in the order of the keys, as ever."""
     destination = part.destination
     ordered = part.pack is not None and part.pack.ordered
-    expected = destination.mode == "upsert" and destination.habit.expects_new_keys(part.size)
-    if not (destination.takes_copies and ordered and expected):
-        return False
-    try:
-        with connection.transaction():
-            inserted = _fill(connection, upsert.copy_to_target(destination.shape), part, None)
-    except psycopg.Error as error:
-        if not _about_a_value(error):
-            raise
-        destination.habit.disappointed()
-        return False
-    counts.inserted += inserted
-    return True
+    return ordered and destination.takes_copies and destination.habit.expects_new(part.size)
 
 
 def _merge(
     connection: Connection, part: Part, shape: Shape, rows: Sequence[Row] | None
 ) -> tuple[int, int]:
-    destination, absent = part.destination, part.absent
-    connection.execute(upsert.create_stage(shape))
-    mentioned = [name for name in shape.columns if name not in shape.unmentioned]
-    _fill(connection, upsert.copy_to_stage(shape, mentioned, absent=absent), part, rows)
+    destination, absent, say = part.destination, part.absent, part.destination.phrases.say
+    connection.execute(say(upsert.create_stage, shape))
+    _fill(connection, upsert.copy_to_stage, part, shape, rows, absent=absent)
     if destination.mode == "insert-new":
-        return _pair(connection, upsert.insert_new(shape))
+        return _pair(connection, say(upsert.insert_new, shape))
     if absent:
-        connection.execute(upsert.lock_known(shape, null_keys=part.null_keys))
-        connection.execute(upsert.fill_absent(shape, null_keys=part.null_keys))
-    sampled, known = _pair(connection, upsert.sample_unchanged(shape, part.size))
+        connection.execute(say(upsert.lock_known, shape, null_keys=part.null_keys))
+        connection.execute(say(upsert.fill_absent, shape, null_keys=part.null_keys))
+    skip_known = destination.habit.known
+    if not skip_known:
+        sampled, known = _pair(connection, upsert.sample_unchanged(shape, part.size))
+        skip_known = known >= MOSTLY * max(sampled, 1)
+    columns = not destination.partitioned
     return _pair(
-        connection,
-        upsert.merge(
-            shape,
-            skip_known=known >= _MOSTLY * max(sampled, 1),
-            system_columns=not destination.partitioned,
-        ),
+        connection, say(upsert.merge, shape, skip_known=skip_known, system_columns=columns)
     )
 
 
@@ -210,7 +233,7 @@ def _delete(connection: Connection, part: Part) -> int:
     at = [list(shape.columns).index(name) for name in shape.key]
     connection.execute(upsert.create_stage(shape))
     keys = [[*(row[index] for index in at), row[-1]] for row in part.deleted]
-    _copy(connection, upsert.copy_to_stage(shape, shape.key), keys, itemgetter(slice(-1)))
+    _copy(connection, upsert.copy_keys(shape), keys, itemgetter(slice(-1)))
     (deleted,) = _one(connection, upsert.delete_staged(shape, null_keys=part.null_keys))
     connection.execute(upsert.empty_stage(shape))
     return int(deleted)
@@ -244,15 +267,20 @@ def _cells(shape: Shape) -> Callable[[Row], Sequence[Any]]:
 
 
 def _fill(
-    connection: Connection, statement: sql.Composed, part: Part, rows: Sequence[Row] | None
+    connection: Connection,
+    make: Callable[..., sql.Composed],
+    part: Part,
+    shape: Shape,
+    rows: Sequence[Row] | None,
+    **options: bool,
 ) -> int:
     """COPY the rows, or the text that was made of all of them."""
     if rows is not None:
-        shape = replace(part.destination.shape, unmentioned=part.unmentioned)
-        return _copy(connection, statement, rows, _with_absent if part.absent else _cells(shape))
+        cells = _with_absent if part.absent else _cells(shape)
+        return _copy(connection, make(shape, text=False, **options), rows, cells)
     text = memoryview(part.text or b"")
     with connection.cursor() as cursor:
-        with cursor.copy(upsert.from_text(statement)) as copy:
+        with cursor.copy(part.destination.phrases.say(make, shape, text=True, **options)) as copy:
             for start in range(0, len(text), _PIECE):
                 copy.write(text[start : start + _PIECE])
         return cursor.rowcount
@@ -280,12 +308,12 @@ def _with_absent(row: Row) -> Row:
     return [*values, array_literal(missing)]
 
 
-def _pair(connection: Connection, statement: sql.Composed) -> tuple[int, int]:
+def _pair(connection: Connection, statement: sql.Composed | str) -> tuple[int, int]:
     first, second = _one(connection, statement)
     return int(first), int(second)
 
 
-def _one(connection: Connection, statement: sql.Composed) -> tuple[Any, ...]:
+def _one(connection: Connection, statement: sql.Composed | str) -> tuple[Any, ...]:
     row = connection.execute(statement).fetchone()
     return row if row is not None else (0, 0)
 
@@ -336,7 +364,7 @@ def _search(
 def _refused(connection: Connection, part: Part, rows: Sequence[Row]) -> psycopg.Error | None:
     try:
         with connection.transaction(force_rollback=True):
-            _put(connection, part, rows, StreamCounts())
+            _put_apart_by_key(connection, part, rows, StreamCounts())
     except psycopg.Error as error:
         if not _about_a_value(error):
             raise

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 #: As much as is read and decoded at once: some hundreds of lines, which stay in the processor's
 #: cache until they are rows.
-_BLOCK: Final = 1 << 18
+_BLOCK: Final = 1 << 17
 _SHORT: Final = 1 << 15
 _GATHER_SECONDS: Final = 0.001
 #: How long to wait for input before giving the caller a turn.

@@ -12,9 +12,7 @@ from typing import Any, Final
 _UNSTORABLE: Final = re.compile("[\x00\ud800-\udfff]")
 _HALF: Final = re.compile(rb"\\u[dD][89a-fA-F]")
 #: What only looks like them: a backslash that is meant, and a whole pair.
-_HARMLESS: Final = re.compile(
-    rb"\\\\|\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}"
-)
+_HARMLESS: Final = re.compile(rb"\\\\|\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}")
 
 
 def suspect(text: bytes, *, json: bool) -> bool:

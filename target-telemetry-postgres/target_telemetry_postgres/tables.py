@@ -147,9 +147,7 @@ def read_table(connection: Connection, schema: str, name: str) -> Table | None:
     keys = tuple(
         tuple(row[0]) for row in connection.execute(_KEYS, (schema, name)).fetchall() if row[0]
     )
-    return Table(
-        schema, name, columns, keys, comment, kind, referenced, primary_key, takes_copies
-    )
+    return Table(schema, name, columns, keys, comment, kind, referenced, primary_key, takes_copies)
 
 
 # --- Decisions -------------------------------------------------------------------------------

@@ -16,7 +16,7 @@ from target_telemetry_postgres.columns import TEXT
 from target_telemetry_postgres.copytext import OPTIONS
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Hashable, Mapping, Sequence
 
 #: How many staged rows are looked up to guess whether the batch is mostly known already.
 SAMPLE: Final = 100
@@ -68,16 +68,33 @@ class Shape:
         return name
 
     @property
+    def mentioned(self) -> list[str]:
+        """The columns that rows mention."""
+        return [name for name in self.columns if name not in self.unmentioned]
+
+    @property
     def values(self) -> list[str]:
         """The columns that are given a value beside the key."""
-        return [
-            name for name in self.columns if name not in self.key and name not in self.unmentioned
-        ]
+        return [name for name in self.mentioned if name not in self.key]
 
     @property
     def compared(self) -> list[str]:
         """The columns whose change makes a row different."""
         return [name for name in self.values if name not in self.incidental]
+
+
+class Phrases:
+    """Statements about one table, each composed once and then remembered."""
+
+    def __init__(self) -> None:
+        self._made: dict[Hashable, str] = {}
+
+    def say(self, make: Callable[..., sql.Composed], shape: Shape, **options: Hashable) -> str:
+        """The statement that `make` composes for this shape; of a table's, only parts differ."""
+        at = (make, shape.unmentioned, *options.items())
+        if at not in self._made:
+            self._made[at] = make(shape, **options).as_string(None)
+        return self._made[at]
 
 
 def create_stage(shape: Shape) -> sql.Composed:
@@ -99,23 +116,26 @@ def empty_stage(shape: Shape) -> sql.Composed:
     return sql.SQL("TRUNCATE {}").format(shape.stage)
 
 
-def copy_to_stage(shape: Shape, columns: Sequence[str], *, absent: bool = False) -> sql.Composed:
-    """COPY into these columns of the stage."""
-    return _copy(shape.stage, [*columns, shape.absent] if absent else columns)
+def copy_keys(shape: Shape) -> sql.Composed:
+    """COPY keys into the stage."""
+    return _copy(shape.stage, shape.key, text=False)
 
 
-def copy_to_target(shape: Shape) -> sql.Composed:
+def copy_to_stage(shape: Shape, *, absent: bool, text: bool) -> sql.Composed:
+    """COPY into the stage; `text` is what `copytext` makes, otherwise it is psycopg's."""
+    columns = shape.mentioned
+    return _copy(shape.stage, [*columns, shape.absent] if absent else columns, text=text)
+
+
+def copy_to_target(shape: Shape, *, text: bool) -> sql.Composed:
     """COPY straight into the table, for rows that meet no others there."""
-    return _copy(shape.target, [name for name in shape.columns if name not in shape.unmentioned])
+    return _copy(shape.target, shape.mentioned, text=text)
 
 
-def _copy(into: sql.Identifier, columns: Sequence[str]) -> sql.Composed:
-    return sql.SQL("COPY {} ({}) FROM STDIN").format(into, _names(columns))
-
-
-def from_text(copy: sql.Composed) -> sql.Composed:
-    """The same COPY, for what `copytext` makes instead of psycopg."""
-    return copy + sql.SQL(" WITH ({})").format(sql.SQL(OPTIONS))
+def _copy(into: sql.Identifier, columns: Sequence[str], *, text: bool) -> sql.Composed:
+    return sql.SQL("COPY {} ({}) FROM STDIN{}").format(
+        into, _names(columns), sql.SQL(f" WITH ({OPTIONS})" if text else "")
+    )
 
 
 def insert_empty(shape: Shape, rows: int) -> sql.Composed:

@@ -184,8 +184,6 @@ class Writer:
         self._committed(batch, result)
 
     def _transact(self, connection: Connection, batch: Batch) -> Result:
-        # A pooler may have handed out a server that did not see our session settings.
-        connection.execute("SET LOCAL timezone TO 'UTC'")
         result = write(connection, batch)
         self._inside(connection, result)
         (transaction,) = connection.execute("SELECT txid_current()").fetchone() or (0,)
