@@ -30,7 +30,7 @@ from target_telemetry_postgres.fastlane import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Sequence
 
     from target_telemetry_postgres.rows import Row
 
@@ -182,21 +182,22 @@ class Pack:
         """Whether a key comes more than once."""
         return len(set(self._keys)) != len(self._keys)
 
-    def text(self, *, in_order: bool) -> tuple[bytes, int]:
-        """For COPY, the last row of each key, in the order of the keys if need be; and how many."""
+    def text(self) -> tuple[bytes, int]:
+        """For COPY, the last row of each key in the order of the keys, and how many rows.
+
+        In that order the server finds its way in the table's index sooner, too.
+        """
         lines = b"".join(self._lines)
-        if not in_order and not self.repeats:
+        if not self._keys:
             return copytext.copy_text(lines), sum(map(len, self._numbers))
         rows = dict(zip(self._keys, copytext.split(lines), strict=True))
-        pieces: Iterable[bytes] = rows.values()
-        if in_order:
-            try:
-                pieces = map(rows.__getitem__, sorted(rows))
-                self.ordered = True
-            except TypeError:
-                # A null among them is neither less nor more than another key.
-                self.ordered = False
-        return copytext.joined(pieces), len(rows)
+        try:
+            keys = sorted(rows)
+        except TypeError:
+            # A null among them is neither less nor more than another key.
+            return copytext.joined(rows.values()), len(rows)
+        self.ordered = True
+        return copytext.joined(map(rows.__getitem__, keys)), len(rows)
 
     def last_rows(self) -> list[Row]:
         """The last row of each key as the other roads make it."""

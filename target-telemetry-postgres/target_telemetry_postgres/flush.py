@@ -50,9 +50,7 @@ class Result:
 def make_ready(part: Part) -> None:
     """Do what needs no connection; for the thread that decodes, while another batch is written."""
     if part.pack is not None:
-        destination = part.destination
-        in_order = destination.mode == "upsert" and not destination.habit.known
-        part.text, part.size = part.pack.text(in_order=in_order)
+        part.text, part.size = part.pack.text()
         return
     shape = part.destination.shape
     part.size = len(part.rows)
