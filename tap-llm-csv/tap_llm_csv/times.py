@@ -22,18 +22,21 @@ _ISO = re.compile(
     re.IGNORECASE,
 )
 _HOUR = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}[T ][0-9]{2}")
+_TAIL = re.compile(r"(?:\.([0-9]+))?(Z|[+-]00:?00)?")
 _EPOCH_TEXT = re.compile(r"[0-9]{1,20}(?:\.[0-9]+)?")
 _DAY_OR_MONTH_FIRST = re.compile(r"[0-9]{1,2}[/.-][0-9]{1,2}[/.-][0-9]{2,4}.*")
 # From September 2001 in seconds, so that 20260223 is not taken for a day in 1970.
 _EPOCH_UNITS = ((10**9, 10**11, 1), (10**11, 10**14, 10**3), (10**14, 10**17, 10**6))
 _HOURS_KEPT = 20_000
+_TAILS_KEPT = 20_000
 
 
 class Instants:
     """Reads times of one file: its zone for naive ones, its format where it has an odd one.
 
-    `hours` and `clock` are a shortcut for the common form: the plan looks up the text's first 13
-    characters and its rest, and comes here only when either is unknown.
+    `hours`, `clock` and `tails` are a shortcut for the common form, ISO 8601 in UTC: a plan looks
+    up the text's first 13 characters, the next 6 and its rest, and comes here only when one of
+    them is unknown.
     """
 
     def __init__(self, zone: str = "UTC", time_format: str | None = None) -> None:
@@ -41,11 +44,10 @@ class Instants:
         self._format = time_format
         self.hours: dict[str, str] = _Hours()
         self.clock: dict[str, str] = {}
+        self.tails: dict[str, str] = _Tails(naive_is_utc=self._zone is UTC)
         if time_format is None:
-            tails = ("Z", "") if self._zone is UTC else ("Z",)
-            for second in range(3600):
-                text = f":{second // 60:02d}:{second % 60:02d}"
-                self.clock.update((text + tail, text + "+00:00") for tail in tails)
+            clock = [f":{second // 60:02d}:{second % 60:02d}" for second in range(3600)]
+            self.clock.update(zip(clock, clock, strict=True))
 
     def text(self, cell: str, column: str) -> str | None:
         """The instant in its normal form, or None for an empty cell."""
@@ -91,6 +93,24 @@ class _Hours(dict[str, str]):
         if len(self) >= _HOURS_KEPT:
             self.clear()
         self[text] = f"{text[:10]}T{text[11:]}"
+        return self[text]
+
+
+class _Tails(dict[str, str]):
+    """`.5Z` → `.500000+00:00`, for zones that are UTC; others are a `KeyError`."""
+
+    def __init__(self, *, naive_is_utc: bool) -> None:
+        super().__init__()
+        self._naive_is_utc = naive_is_utc
+
+    def __missing__(self, text: str) -> str:
+        found = _TAIL.fullmatch(text)
+        if not found or not (found[2] or self._naive_is_utc):
+            raise KeyError(text)
+        if len(self) >= _TAILS_KEPT:
+            self.clear()
+        fraction = (found[1] or "")[:6].ljust(6, "0")
+        self[text] = "+00:00" if fraction == "000000" else f".{fraction}+00:00"
         return self[text]
 
 

@@ -111,18 +111,20 @@ def digits(read: Callable[[str], Any], *, is_counted: bool) -> Callable[[list[st
 
 def times(instants: Instants, header: str) -> Callable[[list[str]], Cells]:
     """Times; a row without one is none for the fast road."""
-    hours, clock = instants.hours, instants.clock
+    hours, clock, tails = instants.hours, instants.clock, instants.tails
 
     def read(cell: str) -> str | None:
         try:
-            return hours[cell[:13]] + clock[cell[13:]]
+            return hours[cell[:13]] + clock[cell[13:19]] + tails[cell[19:]]
         except KeyError:
             return instants.text(cell, header)
 
     def cells(column: list[str]) -> Cells:
         values: Sequence[str | None]
         try:
-            values = [hours[cell[:13]] + clock[cell[13:]] for cell in column]
+            values = [
+                hours[cell[:13]] + clock[cell[13:19]] + tails[cell[19:]] for cell in column
+            ]
         except KeyError:
             values = each(read, column)
             if None in values:
