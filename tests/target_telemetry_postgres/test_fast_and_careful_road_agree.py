@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -11,130 +10,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from support.random_records import SCALARS, SCHEMAS, VALUES, comparable, plan
 from support.singer import record, records, schema
-from target_telemetry_postgres.columns import fitted, postgres_type
 from target_telemetry_postgres.fastlane import NotPlain
 from target_telemetry_postgres.messages import decode
-from target_telemetry_postgres.rows import Field, Plan, Refused
+from target_telemetry_postgres.rows import Refused
 
 if TYPE_CHECKING:
     from support.singer import Loader
-
-SCALARS: list[dict[str, Any]] = [
-    {"type": "integer"},
-    {"type": ["integer", "null"], "minimum": 3, "exclusiveMaximum": 10},
-    {"type": "integer", "multipleOf": 3},
-    {"type": "number"},
-    {"type": ["number", "null"], "minimum": 0.5},
-    {"type": "string"},
-    {"type": "string", "minLength": 2, "maxLength": 4},
-    {"type": "string", "pattern": "^a"},
-    {"type": ["string", "null"], "enum": ["a", "b"]},
-    {"type": ["string", "null"], "enum": ["a", None]},
-    {"const": "a"},
-    {"enum": [1, "a", None]},
-    {"type": "boolean"},
-    {"type": ["null", "string"], "format": "date-time"},
-    {"type": "string", "format": "date"},
-    {"type": "string", "format": "time"},
-    {"type": "string", "format": "uuid"},
-    {"type": "null"},
-    {"anyOf": [{"type": "string", "maxLength": 1}, {"type": "integer"}]},
-    {"anyOf": [{"type": "string", "format": "date-time"}, {"type": ["string", "null"]}]},
-    {"not": {"type": "string"}},
-    {},
-]
-SCHEMAS = st.recursive(
-    st.sampled_from(SCALARS),
-    lambda inner: st.one_of(
-        inner.map(lambda one: {"type": ["array", "null"], "items": one}),
-        st.just({"type": "array", "items": {"type": "string"}, "minItems": 1}),
-        st.builds(
-            lambda properties, required, more: {
-                "type": ["object", "null"],
-                "properties": properties,
-                **({"required": sorted(properties)[:1]} if required else {}),
-                **more,
-            },
-            st.dictionaries(st.sampled_from(["a", "b", 'q"']), inner, max_size=2),
-            st.booleans(),
-            st.sampled_from(
-                [{}, {"additionalProperties": False}, {"additionalProperties": {"type": "string"}}]
-            ),
-        ),
-    ),
-    max_leaves=4,
-)
-VALUES = st.recursive(
-    st.sampled_from(
-        [
-            None,
-            True,
-            False,
-            0,
-            1,
-            3,
-            5,
-            6,
-            12,
-            -1,
-            2**63,
-            -(2**63),
-            10**30,
-            0.5,
-            1.0,
-            1.5,
-            -2.5,
-            "",
-            "a",
-            "b",
-            "ab",
-            "abcde",
-            "a\0",
-            "é",
-            "2024-01-01",
-            "2024-01-01T00:00:00Z",
-            "2024-01-01T00:00:00+02:00",
-            "10:00:00",
-            "10:00:00Z",
-            "now",
-            "a0eebc99-9c0b-4ef8-bb6d-6bb9bd380a11",
-            "A0EEBC99-9C0B-4EF8-BB6D-6BB9BD380A11",
-            "5",
-            "true",
-        ]
-    ),
-    lambda inner: (
-        st.lists(inner, max_size=3)
-        | st.dictionaries(st.sampled_from(["a", "b", 'q"', "c"]), inner, max_size=3)
-    ),
-    max_leaves=4,
-)
-
-
-class Log:
-    def warning(self, *_: object) -> None:
-        """Unknown fields are mentioned here; this test does not care."""
-
-
-def plan(properties: dict[str, Any], *, validate: bool) -> Plan:
-    fields = [
-        Field(name, fitted(name).name, postgres_type(one), one) for name, one in properties.items()
-    ]
-    whole = {"type": "object", "properties": properties}
-    return Plan("s", whole, [], fields, validate=validate, logger=Log())  # type: ignore[arg-type]
-
-
-def comparable(row: list[Any]) -> list[Any]:
-    """JSON columns by value: the fast road keeps the tap's own spelling of them."""
-    return [_json(value) if isinstance(value, str) else value for value in row]
-
-
-def _json(text: str) -> Any:
-    try:
-        return ("json", json.loads(text, parse_float=Decimal))
-    except ValueError:
-        return text
 
 
 @settings(max_examples=1500, deadline=None)
