@@ -125,15 +125,22 @@ class Buffer:
         types = {base_type(shape.columns[name]) for name in shape.key} if keyed else set()
         self._packs = bool(shape.columns) and types <= _COMPARED_AS_SENT
 
-    @property
-    def takes_packs(self) -> bool:
-        """Whether the next rows may come packed; not after others that wait as lists."""
+    def takes_packed(self, missing: tuple[int, ...]) -> bool:
+        """Whether rows without these properties may come packed, after those that wait."""
+        if self._pack is not None:
+            return self._pack.missing == missing
         return self._packs and not (self._list or self._by_key or self._deleted)
 
-    def pack(self, lines: bytes, keys: list[Any] | None, numbers: Sequence[int]) -> None:
+    def pack(
+        self,
+        lines: bytes,
+        keys: list[Any] | None,
+        numbers: Sequence[int],
+        missing: tuple[int, ...],
+    ) -> None:
         """Rows from a `BlockDecoder`."""
         if self._pack is None:
-            self._pack = Pack()
+            self._pack = Pack(missing)
         self._pack.add(lines, keys if self._key_of is not None else None, numbers)
         self.read += len(numbers)
 
@@ -142,7 +149,7 @@ class Buffer:
         if self._pack is not None:
             rows, self._pack = self._pack.rows(), None
             for row in rows:
-                self.add_whole(row)
+                self.add(row)
 
     def __len__(self) -> int:
         return len(self._list) + len(self._by_key) + len(self._deleted)
@@ -213,6 +220,9 @@ class Buffer:
             null_keys=any(row[at] is None for at in self._key_at for row in (*rows, *deleted)),
             pack=self._pack,
         )
+        if self._pack is not None:
+            columns = list(self.destination.shape.columns)
+            part.unmentioned = frozenset(columns[at] for at in self._pack.missing)
         self._pack = None
         self._list, self._by_key, self._deleted, self._replaced = [], {}, {}, {}
         self.read = self.expired = self.rejected = 0

@@ -38,6 +38,10 @@ if TYPE_CHECKING:
 _PATIENCE: Final = 4
 _LONGEST_REST: Final = 64
 
+#: So many choices of properties are no choice any more.
+_CHOICES: Final = 16
+
+_properties: Final = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
 _values: Final = msgspec.json.Decoder(list[Any], float_hook=Decimal).decode
 
 
@@ -58,29 +62,69 @@ class Lane:
     required: bool
 
 
+class Blocks:
+    """The decoders of one stream: one for each choice of properties that its records make."""
+
+    def __init__(
+        self, stream: str, lanes: Sequence[Lane], key: Sequence[str], *, forbid_unknown: bool
+    ) -> None:
+        self._stream = stream
+        self._lanes = lanes
+        self._key = key
+        self._forbid_unknown = forbid_unknown
+        self._made: dict[tuple[int, ...], BlockDecoder | None] = {}
+
+    def decoder(self, record: msgspec.Raw) -> BlockDecoder | None:
+        """What decodes records with the properties of this one; None if nothing does."""
+        try:
+            names = _properties(record)
+        except (msgspec.MsgspecError, UnicodeDecodeError):
+            return None
+        missing = tuple(at for at, lane in enumerate(self._lanes) if lane.name not in names)
+        if missing not in self._made:
+            self._made[missing] = self._make(missing) if len(self._made) < _CHOICES else None
+        return self._made[missing]
+
+    def _make(self, missing: tuple[int, ...]) -> BlockDecoder | None:
+        if any(self._lanes[at].required for at in missing):
+            return None
+        lanes = [lane for at, lane in enumerate(self._lanes) if at not in missing]
+        # One that leaves out a property may not meet it in the next record as if it were unknown.
+        strict = self._forbid_unknown or bool(missing)
+        try:
+            return BlockDecoder(self._stream, lanes, self._key, missing, forbid_unknown=strict)
+        except Inexpressible:
+            return None
+
+
 class BlockDecoder:
-    """Decodes blocks of records that have every property of their stream.
+    """Decodes blocks of records that all have the same properties of their stream.
+
+    Attributes:
+        missing: The places, among all its properties, of those that the records leave out.
 
     Raises:
         Inexpressible: If a key has to be worked out value by value.
     """
 
     def __init__(
-        self, stream: str, lanes: Sequence[Lane], key: Sequence[str], *, forbid_unknown: bool
+        self,
+        stream: str,
+        lanes: Sequence[Lane],
+        key: Sequence[str],
+        missing: tuple[int, ...],
+        *,
+        forbid_unknown: bool,
     ) -> None:
-        fields = [f"f{at}" for at in range(len(lanes))]
+        self.missing = missing
+        self._at = {lane.name: f"f{at}" for at, lane in enumerate(lanes)}
         self._checks: list[tuple[attrgetter[Any], Callable[[Sequence[Any]], None]]] = []
         self._fixes: list[tuple[str, Lane]] = []
-        kinds = [self._kind(field, lane) for field, lane in zip(fields, lanes, strict=True)]
-        at = {lane.name: field for field, lane in zip(fields, lanes, strict=True)}
-        if {at[name] for name in key} & {field for field, _ in self._fixes}:
+        kinds = [(lane.name, self._kind(self._at[lane.name], lane), True) for lane in lanes]
+        if {lane.name for _, lane in self._fixes} & set(key):
             raise Inexpressible(key)
-        self._key_of = attrgetter(*(at[name] for name in key)) if key else None
-        whole = record_type(
-            "Whole",
-            [(lane.name, kind, True) for lane, kind in zip(lanes, kinds, strict=True)],
-            forbid_unknown=forbid_unknown,
-        )
+        self._key_of = attrgetter(*(self._at[name] for name in key)) if key else None
+        whole = record_type("Whole", kinds, forbid_unknown=forbid_unknown)
         message: Any = msgspec.defstruct(
             "Message",
             [("stream", Literal[stream]), ("record", whole), ("version", None, None)],
@@ -124,9 +168,9 @@ class BlockDecoder:
         if self._misses > _PATIENCE:
             self._rest = min(1 << (self._misses - _PATIENCE), _LONGEST_REST)
 
-    def column(self, records: Sequence[Any], number: int) -> list[Any]:
-        """The values of one property."""
-        return list(map(attrgetter(f"f{number}"), records))
+    def column(self, records: Sequence[Any], name: str) -> list[Any]:
+        """The values of one property; none where it is left out."""
+        return list(map(attrgetter(self._at[name]), records)) if name in self._at else []
 
     def rows(self, records: Sequence[Any]) -> tuple[bytes, list[Any] | None]:
         """The records as rows, see `copytext.json_lines`, and their keys.
@@ -162,9 +206,11 @@ def _fix(records: Sequence[Any], field: str, lane: Lane) -> None:
 class Pack:
     """Rows that are as good as COPY's text; lists again only if the server refuses one."""
 
-    __slots__ = ("_keys", "_lines", "_numbers", "ordered")
+    __slots__ = ("_keys", "_lines", "_numbers", "missing", "ordered")
 
-    def __init__(self) -> None:
+    def __init__(self, missing: tuple[int, ...]) -> None:
+        #: See `BlockDecoder.missing`.
+        self.missing = missing
         self._lines: list[bytes] = []
         self._keys: list[Any] = []
         self._numbers: list[Sequence[int]] = []
@@ -207,8 +253,9 @@ class Pack:
     def rows(self) -> list[Row]:
         """Every row as the other roads make it."""
         pieces = copytext.split(b"".join(self._lines))
-        numbers = chain.from_iterable(self._numbers)
-        return [
-            [*_values(b"[%b]" % piece), number]
-            for piece, number in zip(pieces, numbers, strict=True)
-        ]
+        rows = [_values(b"[%b]" % piece) for piece in pieces]
+        for row, number in zip(rows, chain.from_iterable(self._numbers), strict=True):
+            for at in self.missing:
+                row.insert(at, msgspec.UNSET)
+            row.append(number)
+        return rows

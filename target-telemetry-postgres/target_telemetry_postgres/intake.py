@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from singer_sdk.mapper import PluginMapper
 
     from target_telemetry_postgres.batches import Part
+    from target_telemetry_postgres.blocks import BlockDecoder
     from target_telemetry_postgres.rejects import Rejects
 
 #: How half a surrogate pair begins where it was written as if it were UTF-8.
@@ -63,6 +64,7 @@ class Block:
     """Ordinary records of one stream, and STATEs between them."""
 
     sink: Sink
+    decoder: BlockDecoder
     messages: list[Any]
     line_bytes: float
 
@@ -139,20 +141,20 @@ class Intake:
             return
         self._count(len(line))
 
-    def block(self, stream: str, lines: bytes) -> Block | None:
-        """Lines to take at one stroke, of which the first is a record of this stream.
+    def block(self, first: messages.Envelope, lines: bytes) -> Block | None:
+        """Lines to take at one stroke, of which the first holds a record.
 
         None if anything among them, or before them, keeps to the other roads.
         """
-        source = self._sources.get(stream)
+        source = self._sources.get(first.stream)
         sink = source.fast if source is not None else None
-        decoder = sink.blocks() if sink is not None else None
+        decoder = sink.decoder(first.record) if sink is not None else None
         if sink is None or decoder is None:
             return None
         if b"\\u" in lines and scrub.suspect(lines, json=sink.has_json):
             return None
         made = decoder.messages(lines)
-        return None if made is None else Block(sink, made, len(lines) / len(made))
+        return None if made is None else Block(sink, decoder, made, len(lines) / len(made))
 
     def take_block(self, block: Block, start: int, most: int) -> Taken | None:
         """Buffer the next of a block's records; None if one is not ordinary after all."""
@@ -166,7 +168,7 @@ class Intake:
             numbers = [number for number, one in numbered if one.__class__ is not State]
         if records:
             try:
-                block.sink.accept_block(records, numbers)
+                block.sink.accept_block(block.decoder, records, numbers)
             except NotPlain:
                 return None
             self._count(round(block.line_bytes * len(records)), len(records))

@@ -157,7 +157,7 @@ class Load:
             envelope = messages.envelope(text[start:end])
             if envelope is not None and envelope.type == "RECORD":
                 text = text[start:]
-                block = self._intake.block(envelope.stream, text)
+                block = self._intake.block(envelope, text)
                 taken = 0 if block is None else self._strokes(block, seen)
                 for line in text.removesuffix(b"\n").split(b"\n")[taken:]:
                     self._line(line, messages.envelope(line), seen)

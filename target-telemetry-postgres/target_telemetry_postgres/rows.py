@@ -18,7 +18,7 @@ from jsonschema import ValidationError
 from msgspec.structs import astuple
 from singer_sdk.exceptions import InvalidRecord
 
-from target_telemetry_postgres.blocks import BlockDecoder, Lane
+from target_telemetry_postgres.blocks import Blocks, Lane
 from target_telemetry_postgres.convert import Misfit, converter
 from target_telemetry_postgres.fastlane import (
     Inexpressible,
@@ -103,8 +103,6 @@ class Plan:
             for number, lane in enumerate(self._lanes)
             if lane.fix is not None
         ]
-        #: For blocks of ordinary records; None if this stream has none.
-        self.blocks: BlockDecoder | None = None
         self._fast: Callable[[Any], Any]
         self._whole: Callable[[Any], Any]
         self._partial_rows = 0
@@ -139,10 +137,7 @@ class Plan:
         else:
             self._fast = msgspec.json.Decoder(made, float_hook=Decimal).decode
             self._whole = msgspec.json.Decoder(whole, float_hook=Decimal).decode
-        try:
-            self.blocks = BlockDecoder(self.stream, self._lanes, self.key, forbid_unknown=refuse)
-        except Inexpressible:
-            self.blocks = None
+        self.blocks = Blocks(self.stream, self._lanes, self.key, forbid_unknown=refuse)
 
     def whole_row(self, record: msgspec.Raw | bytes) -> Row | None:
         """Decode and check an ordinary record that has every property; None if it has not."""

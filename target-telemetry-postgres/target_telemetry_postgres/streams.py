@@ -30,6 +30,8 @@ if TYPE_CHECKING:
     import logging
     from collections.abc import Mapping, Sequence
 
+    import msgspec
+
     from target_telemetry_postgres.blocks import BlockDecoder
 
 #: Metadata that is appended to a row; `_sdc_deleted_at` is read from the record instead.
@@ -196,6 +198,12 @@ class Sink:
         self._event_time: tuple[int, str] | None = None
         deletes = self._deletes and self._deleted_at is not None
         self._bare = not definition.appended and not deletes
+        #: Columns that get something else than null, or an error, where nothing is given.
+        self._filled = frozenset(
+            at
+            for at, name in enumerate(types)
+            if into.columns[name].not_null or into.columns[name].has_default
+        )
         self._plain = self._bare
 
     def refuse_before(self, column: str, instant: datetime) -> None:
@@ -204,6 +212,7 @@ class Sink:
         if column in columns:
             utc = instant.astimezone(timezone.utc).replace(tzinfo=None)
             self._event_time = (columns.index(column), utc.isoformat())
+            self._event_name = self.destination.originals[column]
             self._not_before = (utc + _ANY_OFFSET).date().isoformat()
             self._plain = False
 
@@ -213,29 +222,31 @@ class Sink:
             self._metadata.new_batch()
         return self.buffer.take()
 
-    def blocks(self) -> BlockDecoder | None:
-        """What takes the next records at one stroke; None if they need more than that."""
-        if not (self._bare and self.buffer.takes_packs):
+    def decoder(self, record: msgspec.Raw) -> BlockDecoder | None:
+        """What takes records like this at one stroke; None if they need more than that."""
+        decoder = self.plan.blocks.decoder(record) if self._bare else None
+        if decoder is None or not self.buffer.takes_packed(decoder.missing):
             return None
-        return self.plan.blocks
+        return None if self._filled.intersection(decoder.missing) else decoder
 
-    def accept_block(self, records: Sequence[Any], numbers: Sequence[int]) -> None:
-        """Buffer records from `blocks`, and the numbers of their lines.
+    def accept_block(
+        self, decoder: BlockDecoder, records: Sequence[Any], numbers: Sequence[int]
+    ) -> None:
+        """Buffer what was decoded at one stroke, and the numbers of its lines.
 
         Raises:
             NotPlain: If one of them needs a closer look; then none is buffered.
         """
-        decoder = self.plan.blocks
-        if decoder is None:
+        if not self.buffer.takes_packed(decoder.missing):
             raise NotPlain
         lines, keys = decoder.rows(records)
         if self._event_time is not None:
-            values = decoder.column(records, self._event_time[0])
+            values = decoder.column(records, self._event_name)
             times = [value for value in values if isinstance(value, str)]
             # By the day alone, whatever the offset; nearer the cutoff each is looked at.
             if times and min(times) < self._not_before:
                 raise NotPlain
-        self.buffer.pack(lines, keys, numbers)
+        self.buffer.pack(lines, keys, numbers, decoder.missing)
 
     def accept_whole(self, row: Row, line: int) -> bool:
         """Buffer a row that has every property and needs nothing beside it; False if it does."""

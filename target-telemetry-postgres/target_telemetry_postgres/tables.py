@@ -39,6 +39,7 @@ class Column:
     not_null: bool = False
     generated: bool = False
     comment: str | None = None
+    has_default: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +100,7 @@ class Changes:
 
 _COLUMNS: Final = """
 select a.attname, format_type(a.atttypid, a.atttypmod), a.attnotnull,
-       a.attidentity <> '' or a.attgenerated <> '', col_description(c.oid, a.attnum)
+       a.attidentity <> '' or a.attgenerated <> '', col_description(c.oid, a.attnum), a.atthasdef
 from pg_attribute a join pg_class c on c.oid = a.attrelid
 join pg_namespace n on n.oid = c.relnamespace
 where n.nspname = %s and c.relname = %s and a.attnum > 0 and not a.attisdropped
