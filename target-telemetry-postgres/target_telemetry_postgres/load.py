@@ -156,14 +156,18 @@ class Load:
             end = (text.find(b"\n", start) + 1) or len(text)
             envelope = messages.envelope(text[start:end])
             if envelope is not None and envelope.type == "RECORD":
-                text = text[start:]
-                block = self._intake.block(envelope, text)
-                taken = 0 if block is None else self._strokes(block, seen)
-                for line in text.removesuffix(b"\n").split(b"\n")[taken:]:
-                    self._line(line, messages.envelope(line), seen)
+                self._take_records(text[start:], envelope, seen)
                 return
             self._line(text[start:end], envelope, seen)
             start = end
+
+    def _take_records(self, text: bytes, first: messages.Envelope, seen: Counter[str]) -> None:
+        """Lines of which the first is a record."""
+        block = self._intake.block(first, text)
+        taken = 0 if block is None else self._strokes(block, seen)
+        if block is None or taken < len(block.messages):
+            for line in text.removesuffix(b"\n").split(b"\n")[taken:]:
+                self._line(line, messages.envelope(line), seen)
 
     def _strokes(self, block: Block, seen: Counter[str]) -> int:
         """A block, a batch at a time; how many lines were taken before one was not ordinary."""
