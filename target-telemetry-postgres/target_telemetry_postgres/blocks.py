@@ -180,8 +180,11 @@ class BlockDecoder:
         """
         for values_of, check in self._checks:
             check(list(map(values_of, records)))
-        for field, lane in self._fixes:
-            _fix(records, field, lane)
+        try:
+            for field, lane in self._fixes:
+                _fix(records, field, lane)
+        except (msgspec.MsgspecError, UnicodeDecodeError):
+            raise NotPlain from None
         lines = copytext.json_lines(list(map(astuple, records)))
         if lines is None:
             raise NotPlain
