@@ -150,24 +150,29 @@ class Load:
                 self._take(text, seen)
 
     def _take(self, text: bytes, seen: Counter[str]) -> None:
-        """Some lines: at one stroke from the first record on, if all are ordinary."""
+        """Some lines: at one stroke from a record on, if all are ordinary."""
         start = 0
         while start < len(text):
             end = (text.find(b"\n", start) + 1) or len(text)
             envelope = messages.envelope(text[start:end])
             if envelope is not None and envelope.type == "RECORD":
-                self._take_records(text[start:], envelope, seen)
-                return
-            self._line(text[start:end], envelope, seen)
-            start = end
+                text, start = self._take_from(envelope, text[start:], seen), 0
+            else:
+                self._line(text[start:end], envelope, seen)
+                start = end
 
-    def _take_records(self, text: bytes, first: messages.Envelope, seen: Counter[str]) -> None:
-        """Lines of which the first is a record."""
+    def _take_from(self, first: messages.Envelope, text: bytes, seen: Counter[str]) -> bytes:
+        """Lines of which the first is a record; what is left after a flush is worth another try."""
         block = self._intake.block(first, text)
         taken = 0 if block is None else self._strokes(block, seen)
-        if block is None or taken < len(block.messages):
-            for line in text.removesuffix(b"\n").split(b"\n")[taken:]:
-                self._line(line, messages.envelope(line), seen)
+        if block is not None and taken == len(block.messages):
+            return b""
+        lines = text.removesuffix(b"\n").split(b"\n")
+        for number, line in enumerate(lines[taken:], taken + 1):
+            self._line(line, messages.envelope(line), seen)
+            if not self._intake.rows:
+                return b"\n".join([*lines[number:], b""])
+        return b""
 
     def _strokes(self, block: Block, seen: Counter[str]) -> int:
         """A block, a batch at a time; how many lines were taken before one was not ordinary."""
