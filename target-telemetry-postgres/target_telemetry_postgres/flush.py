@@ -131,15 +131,18 @@ def _put_apart(connection: Connection, part: Part, counts: StreamCounts) -> list
     # Row by row, so that the server says which one it means.
     rows = part.listed()
     while rows:
+        done = StreamCounts()
         try:
             with connection.transaction():
-                _put_apart_by_key(connection, part, rows, counts)
+                _put_apart_by_key(connection, part, rows, done)
         except psycopg.Error as error:
             if not _about_a_value(error):
                 raise
             rows, rejection = _without_culprit(connection, part, rows, error)
             refused.append(rejection)
         else:
+            counts.inserted += done.inserted
+            counts.updated += done.updated
             break
     return refused
 
