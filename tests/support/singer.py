@@ -57,6 +57,8 @@ class Loader:
     database: Database
     url: str
     settings: dict[str, Any] = field(default_factory=dict)
+    #: The states of the last run, also of one that failed.
+    emitted: list[dict[str, Any]] = field(default_factory=list)
 
     def load(self, *messages: Any, **settings: Any) -> list[dict[str, Any]]:
         """Run the target over the messages; returns the states it emitted."""
@@ -64,9 +66,12 @@ class Loader:
         config = {"sqlalchemy_url": self.url, **self.settings, **settings}
         target = TargetTelemetryPostgres(config=config)
         out = io.StringIO()
-        with redirect_stdout(out):
-            target.listen(io.StringIO(lines(flat)))
-        return [json.loads(line) for line in out.getvalue().splitlines()]
+        try:
+            with redirect_stdout(out):
+                target.listen(io.StringIO(lines(flat)))
+        finally:
+            self.emitted = [json.loads(line) for line in out.getvalue().splitlines()]
+        return self.emitted
 
     def query(self, statement: str | sql.Composed, *values: Any) -> list[tuple[Any, ...]]:
         with psycopg.connect(self.database.conninfo) as connection:
