@@ -164,6 +164,8 @@ class Intake:
         states: list[bytes] = []
         if len(records) < len(some):
             states = [bytes(one.value) for one in some if one.__class__ is State]
+            if not all(map(messages.is_utf8, states)):
+                return None
             numbered = zip(numbers, some, strict=True)
             numbers = [number for number, one in numbered if one.__class__ is not State]
         if records:

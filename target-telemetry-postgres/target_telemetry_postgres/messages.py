@@ -53,10 +53,21 @@ def envelope(line: bytes) -> Envelope | None:
 def state_value(line: bytes) -> bytes | None:
     """A STATE's value, byte for byte as the tap wrote it."""
     try:
-        value = _state.decode(line)["value"]
+        value = bytes(_state.decode(line)["value"])
     except (msgspec.MsgspecError, UnicodeDecodeError):
+        value = b""
+    if not value or not is_utf8(value):
         return json.dumps(decode(line)["value"], default=str).encode()
-    return unless_null(bytes(value))
+    return unless_null(value)
+
+
+def is_utf8(text: bytes) -> bool:
+    """Whether it can be passed on as it is: what is only skipped is not looked at."""
+    try:
+        text.decode()
+    except UnicodeDecodeError:
+        return False
+    return True
 
 
 def unless_null(value: bytes) -> bytes | None:
