@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import uuid
 from dataclasses import replace
+from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Final
 
 import psycopg
@@ -20,6 +21,9 @@ _INSERT = sql.SQL(
     "INSERT INTO {} (reject_id, run_id, stream, line_number, column_name, reason, record)"
     " VALUES (%s, %s, %s, %s, %s, %s, %s::jsonb) ON CONFLICT (reject_id) DO NOTHING"
 )
+#: As many digits as jsonb holds before the point, and after it.
+_DIGITS_BEFORE: Final = 131_072
+_DIGITS_AFTER: Final = 16_383
 _NAMESPACE: Final = uuid.UUID("6f1f3c1e-4d0a-5b8e-9a57-2c6f0d4b7e21")
 
 
@@ -84,7 +88,7 @@ class Rejects:
         record, _ = scrub(rejection.record)
         reason, _ = scrub_text(rejection.reason)
         column, _ = scrub_text(rejection.column or "")
-        text = json_of(record)
+        text = json_of(_storable(record))
         # The same record refused for the same reason is the same row, however often it comes.
         identity = f"{rejection.stream}\0{column}\0{reason}\0{text}"
         return (
@@ -96,3 +100,16 @@ class Rejects:
             reason,
             text,
         )
+
+
+def _storable(value: Any) -> Any:
+    """The record with numbers that jsonb cannot hold as text."""
+    if isinstance(value, dict):
+        return {name: _storable(inner) for name, inner in value.items()}
+    if isinstance(value, list):
+        return [_storable(inner) for inner in value]
+    if isinstance(value, Decimal) and value.is_finite():
+        before, after = value.adjusted() + 1, -int(value.as_tuple().exponent)
+        if before > _DIGITS_BEFORE or after > _DIGITS_AFTER:
+            return str(value)
+    return value
