@@ -423,6 +423,22 @@ def test_a_state_comes_out_when_the_records_before_it_are_stored(loader: Loader,
     assert [row["n"] for row in done.tables["s"]] == [n / 4 for n in range(25)]
 
 
+def test_a_state_with_half_a_surrogate_pair_is_passed_on(loader: Loader) -> None:
+    half = '{"type":"STATE","value":{"a":"\ud800"}}'
+    done = both(loader, [STREAM, ordinary(1), ordinary(2), half, ordinary(3)], taken=0)
+    assert (done.error, done.states) == (None, [{"a": "\ud800"}])
+
+
+def test_a_number_that_no_column_holds_is_kept_aside_as_text(loader: Loader) -> None:
+    beyond = json.dumps(ordinary(7)).replace("1.75", "1e999999")
+    messages = [STREAM, *(ordinary(number) for number in range(7)), beyond, ordinary(8)]
+    done = both(loader, messages, taken=9, **QUARANTINE)
+    ((_, line, _, reason, kept, _),) = done.rejected
+    assert (line, kept["n"], kept["t"]) == (9, "1E+999999", "a\n7")
+    assert "overflow" in reason
+    assert len(done.tables["s"]) == 8
+
+
 #: What the server alone refuses, in a table with rules of its own, and the column it names.
 REFUSED = [
     ({"n": 1000}, "n"),
