@@ -60,7 +60,7 @@ def _packed(made: Plan, text: bytes) -> Pack | None:
     return pack
 
 
-@settings(max_examples=1500, deadline=None)
+@settings(max_examples=1000, deadline=None)
 @given(
     st.dictionaries(st.sampled_from(["x", "y"]), SCHEMAS, min_size=1),
     st.lists(st.dictionaries(st.sampled_from(["x", "y", "z"]), VALUES), max_size=1),
@@ -109,6 +109,33 @@ def test_ordinary_records_are_taken(kind: dict[str, Any], values: list[Any]) -> 
     assert len(pack.rows()) == len(values)
     assert pack.text()[1] == len(values)
     assert pack.ordered
+
+
+@pytest.mark.parametrize(
+    ("kind", "good", "wrong"),
+    [
+        (TIME, "2024-01-01T00:00:00Z", ["now", "2024-1-01", "2024-01-01t00:00:00z", "", "a\nb"]),
+        ({"type": "string", "format": "date"}, "2024-01-01", ["today", "2024-01-01T00:00:00", ""]),
+        ({"type": "string", "format": "time"}, "10:00:00", ["10:00:00Z", "10", "noon"]),
+        (
+            {"type": ["null", "string"], "format": "uuid"},
+            "a0eebc99-9c0b-4ef8-bb6d-6bb9bd380a11",
+            ["A0EEBC99-9C0B-4EF8-BB6D-6BB9BD380A11", "a0eebc999c0b4ef8bb6d6bb9bd380a11", ""],
+        ),
+        (NUMBER, 1, ["1", True, False, [1], {}, "null"]),
+        ({"type": "number"}, 1, [None, "nul"]),
+        ({"type": "string", "format": "date-time"}, "2024-01-01", [None, 5]),
+    ],
+)
+def test_one_value_that_is_spelled_otherwise_is_noticed_among_many(
+    kind: dict[str, Any], good: Any, wrong: list[Any]
+) -> None:
+    made = plan({"id": INTEGER, "v": kind}, ["id"], validate=True)
+    rows = [{"id": number, "v": good} for number in range(5)]
+    assert _packed(made, _block(rows)) is not None
+    for value in wrong:
+        assert _packed(made, _block([*rows, {"id": 5, "v": value}, *rows])) is None
+        assert _packed(made, _block(rows)) is not None
 
 
 @pytest.mark.parametrize(
@@ -366,7 +393,7 @@ LINES = st.one_of(
 
 
 @settings(
-    max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
 @given(
     first=st.lists(ORDINARY, min_size=1, max_size=4),
@@ -391,7 +418,7 @@ def test_blocks_and_lines_leave_the_same_behind(
         rest.insert(place, record("s", row | mistake))
     streams = [schema("log", {"id": INTEGER}), schema("s", EVERYTHING, ["id"])]
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("target_telemetry_postgres.messages._BLOCK", at_once)
+        patch.setattr("target_telemetry_postgres.messages.BLOCK_BYTES", at_once)
         both(
             loader,
             [*streams, *records("s", first), *([state(at="first")] * (len(first) > 1)), *rest],
@@ -474,7 +501,7 @@ def test_a_record_that_its_schema_refuses_inside_a_block_costs_only_itself(
     messages = [stream, *(ordinary(number) for number in range(40))]
     messages[31] = ordinary(100, o={"a": 1})
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("target_telemetry_postgres.messages._BLOCK", 1500)
+        patch.setattr("target_telemetry_postgres.messages.BLOCK_BYTES", 1500)
         done = both(loader, messages, taken=20, **QUARANTINE)
     assert [(line, column) for _, line, column, *_ in done.rejected] == [(32, "o")]
     assert len(done.tables["s"]) == 39
@@ -487,7 +514,7 @@ def test_one_stream_that_is_refused_takes_no_other_with_it(loader: Loader) -> No
     messages += [*records("log", [{"id": n} for n in range(20)])]
     messages += [*records("z", [{"id": n} for n in range(20)])]
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("target_telemetry_postgres.messages._BLOCK", 900)
+        patch.setattr("target_telemetry_postgres.messages.BLOCK_BYTES", 900)
         done = both(
             loader,
             messages,
@@ -517,7 +544,7 @@ def test_what_postgres_cannot_store_is_dropped_and_counted(
     messages = [STREAM, *(ordinary(number) for number in range(40))]
     messages[30] = ordinary(29, **odd)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("target_telemetry_postgres.messages._BLOCK", 1500)
+        patch.setattr("target_telemetry_postgres.messages.BLOCK_BYTES", 1500)
         escaped = [json.dumps(message) for message in messages]
         both(loader, messages, taken=20)
         both(loader, escaped, taken=20)
@@ -529,7 +556,7 @@ def test_line_ends_and_empty_lines_change_nothing(loader: Loader, end: str) -> N
     messages += [json.dumps(ordinary(number)) + end * (number > 10) for number in range(30)]
     messages.insert(25, json.dumps(ordinary(3, n=5000)) + end)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("target_telemetry_postgres.messages._BLOCK", 900)
+        patch.setattr("target_telemetry_postgres.messages.BLOCK_BYTES", 900)
         done = both(loader, messages, made=[STRICT], taken=5, **QUARANTINE)
     (refused,) = done.rejected
     assert refused[1] == 26 + end.count("\n") * 13
@@ -539,7 +566,7 @@ def test_two_messages_on_one_line_end_the_run(loader: Loader) -> None:
     twice = json.dumps(ordinary(20)) * 2
     messages = [STREAM, *(ordinary(number) for number in range(20)), state(at=20), twice]
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("target_telemetry_postgres.messages._BLOCK", 900)
+        patch.setattr("target_telemetry_postgres.messages.BLOCK_BYTES", 900)
         done = both(loader, messages, taken=9)
     assert "Unable to parse line as JSON" in str(done.error)
     assert (len(done.tables["s"]), done.states) == (20, [{"at": 20}])
@@ -620,7 +647,7 @@ def test_rows_about_to_expire_are_counted_as_by_lines(loader: Loader) -> None:
         rows.append(ordinary(n, at=at.isoformat() if n != 7 else None))
     recent = [ordinary(n, at=datetime.now(tz=timezone.utc).isoformat()) for n in range(100, 140)]
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("target_telemetry_postgres.messages._BLOCK", 1500)
+        patch.setattr("target_telemetry_postgres.messages.BLOCK_BYTES", 1500)
         done = both(
             loader,
             [STREAM, *recent, *rows],
@@ -637,7 +664,7 @@ def test_an_unknown_property_is_mentioned_once_and_blocks_go_on(loader: Loader) 
     messages = [STREAM, *(ordinary(number) for number in range(20))]
     messages += [ordinary(number, more=number) for number in range(20, 60)]
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("target_telemetry_postgres.messages._BLOCK", 900)
+        patch.setattr("target_telemetry_postgres.messages.BLOCK_BYTES", 900)
         done = both(loader, messages, taken=40, batch_size_rows=10)
     assert [one for one in done.said if "'more'" in one] == [
         "Stream 's': no schema for record field 'more'; it is not stored."
@@ -650,7 +677,7 @@ def test_after_an_odd_record_blocks_go_on_with_the_next_batch(loader: Loader) ->
     messages += [ordinary(number) for number in range(1, 100)]
     for at_once in (900, 1 << 17):
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr("target_telemetry_postgres.messages._BLOCK", at_once)
+            patch.setattr("target_telemetry_postgres.messages.BLOCK_BYTES", at_once)
             both(loader, messages, taken=90, batch_size_rows=10)
 
 
