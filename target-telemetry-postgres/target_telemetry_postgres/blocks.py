@@ -8,7 +8,6 @@ time. A block with anything in it that is not ordinary is left to the other road
 from __future__ import annotations
 
 from dataclasses import dataclass
-from decimal import Decimal
 from functools import partial
 from itertools import chain
 from operator import attrgetter
@@ -18,6 +17,7 @@ import msgspec
 from msgspec.structs import astuple
 
 from target_telemetry_postgres import copytext
+from target_telemetry_postgres.convert import exact
 from target_telemetry_postgres.fastlane import (
     NULL,
     Fix,
@@ -38,11 +38,11 @@ if TYPE_CHECKING:
 _PATIENCE: Final = 4
 _LONGEST_REST: Final = 64
 
-#: So many choices of properties are no choice any more.
+#: For how many choices of properties a decoder is kept.
 _CHOICES: Final = 16
 
 _properties: Final = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
-_values: Final = msgspec.json.Decoder(list[Any], float_hook=Decimal).decode
+_values: Final = msgspec.json.Decoder(list[Any], float_hook=exact).decode
 
 
 class State(msgspec.Struct, tag_field="type", tag="STATE", gc=False):
@@ -82,7 +82,10 @@ class Blocks:
             return None
         missing = tuple(at for at, lane in enumerate(self._lanes) if lane.name not in names)
         if missing not in self._made:
-            self._made[missing] = self._make(missing) if len(self._made) < _CHOICES else None
+            if len(self._made) >= _CHOICES:
+                # The one that was made first; where there are so many, none is worth much.
+                del self._made[next(iter(self._made))]
+            self._made[missing] = self._make(missing)
         return self._made[missing]
 
     def _make(self, missing: tuple[int, ...]) -> BlockDecoder | None:
@@ -133,7 +136,7 @@ class BlockDecoder:
             gc=False,
         )
         either = Union[message, State]  # noqa: UP007 - message is a value
-        self._decode = msgspec.json.Decoder(either, float_hook=Decimal).decode_lines
+        self._decode = msgspec.json.Decoder(either, float_hook=exact).decode_lines
         self._misses = self._rest = 0
 
     def _kind(self, field: str, lane: Lane) -> Any:
@@ -156,7 +159,7 @@ class BlockDecoder:
             made: list[Any] = self._decode(block)
         except (msgspec.MsgspecError, UnicodeDecodeError):
             made = []
-        if len(made) != block.count(b"\n") + (not block.endswith(b"\n")):
+        if not made or len(made) != _lines(block):
             self._missed()
             return None
         self._misses = 0
@@ -189,6 +192,18 @@ class BlockDecoder:
         if lines is None:
             raise NotPlain
         return lines, None if self._key_of is None else list(map(self._key_of, records))
+
+
+def _lines(block: bytes) -> int:
+    """How many lines there are, if each is one message; 0 if it cannot be said so simply.
+
+    msgspec takes several messages on a line, and one on several. Between a closing brace and an
+    opening one a line ends only where one message ends and another begins.
+    """
+    body = block.removesuffix(b"\n")
+    ends = body.count(b"\n")
+    seams = body.count(b"}\n{")
+    return ends + 1 if seams == ends or seams + body.count(b"}\r\n{") == ends else 0
 
 
 def _fix(records: Sequence[Any], field: str, lane: Lane) -> None:

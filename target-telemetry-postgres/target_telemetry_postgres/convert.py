@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from datetime import date, datetime, time, timezone
-from decimal import Decimal
+from decimal import Decimal, InvalidOperation
 from typing import Any, Final
 from uuid import UUID
 
@@ -48,6 +48,18 @@ _JSON: Final = msgspec.json.Encoder(decimal_format="number")
 
 class Misfit(ValueError):  # noqa: N818 - it is the reason, not the error that is raised for it
     """Why a value does not fit its column."""
+
+
+def exact(text: str) -> Decimal:
+    """A number that is not whole, exactly as it is written.
+
+    Raises:
+        ValueError: If its exponent is beyond all that can be reckoned with.
+    """
+    try:
+        return Decimal(text)
+    except InvalidOperation:
+        raise ValueError(f"{text} is too large or too small a number") from None
 
 
 def json_text(value: Any) -> str:

@@ -30,9 +30,11 @@ _encode: Final = msgspec.json.Encoder(decimal_format="number").encode_lines
 def json_lines(rows: Sequence[Sequence[Any]]) -> bytes | None:
     """Rows of plain values as JSON, an array a line; None if there is a value that is not plain."""
     try:
-        return _encode(rows)
+        lines = _encode(rows)
     except (msgspec.MsgspecError, TypeError, OverflowError, UnicodeEncodeError):
         return None
+    # A NUL, which only a psycopg that refuses it knows what to do with.
+    return None if b"\\u0000" in lines else lines
 
 
 def split(lines: bytes) -> list[bytes]:

@@ -120,7 +120,8 @@ class Database:
 def _session(lock_timeout: float) -> sql.Composed:
     """Settings that make sessions equal, sent as SQL because poolers refuse startup options."""
     return sql.SQL(
-        "SET timezone TO 'UTC'; SET datestyle TO 'ISO'; SET intervalstyle TO 'postgres';"
+        "SET client_encoding TO 'UTF8'; SET timezone TO 'UTC'; SET datestyle TO 'ISO';"
+        " SET intervalstyle TO 'postgres';"
         " SET bytea_output TO 'hex'; SET extra_float_digits TO 1;"
         " SET standard_conforming_strings TO on; SET lock_timeout TO {lock_timeout}"
     ).format(lock_timeout=sql.Literal(int(lock_timeout * 1000)))

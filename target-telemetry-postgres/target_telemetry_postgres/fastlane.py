@@ -83,6 +83,8 @@ _UNUSABLE: Final = re.compile(r'[\x00-\x1f"\\]')
 _DIGITS: Final = b"0123456789"
 #: All that numbers in JSON are written with, and what separates them here.
 _NUMERALS: Final = _DIGITS + b"+-.eE,"
+#: Longer ones are not read by everyone: msgspec and Python have limits of their own.
+LONGEST_NUMBER: Final = 1_000
 _STRING_WORDS: Final = {
     "minLength": "min_length",
     "maxLength": "max_length",
@@ -277,8 +279,11 @@ def check_numbers(values: Sequence[Any], *, null_ok: bool) -> None:
     Raises:
         NotPlain: If one is not a number; nor null, where that will do.
     """
+    text = b",".join(values)
     # What is valid JSON and has no other characters can be nothing else.
-    if b",".join(values).translate(None, _NUMERALS + b"nul" * null_ok):
+    if text.translate(None, _NUMERALS + b"nul" * null_ok):
+        raise NotPlain
+    if len(text) > LONGEST_NUMBER and max(map(len, text.split(b","))) > LONGEST_NUMBER:
         raise NotPlain
 
 

@@ -43,6 +43,7 @@ class _NotNew(Exception):  # noqa: N818 - a detour, not an error
 class Result:
     """What a flush did."""
 
+    transaction: int
     counts: dict[str, StreamCounts] = field(default_factory=dict)
     rejections: list[Rejection] = field(default_factory=list)
 
@@ -64,19 +65,22 @@ def make_ready(part: Part) -> None:
         part.text = None if lines is None else copy_text(lines)
 
 
-def write(connection: Connection, batch: Batch) -> Result:
+def write(connection: Connection, batch: Batch, *, apart: bool = False) -> Result:
     """Write everything in a transaction that the caller commits.
 
     First all of it without precautions, which would cost a round trip each. If the server refuses
-    anything, the transaction is begun again, and every stream has a savepoint to fall back to.
+    anything, the transaction is begun again, and every stream has a savepoint to fall back to;
+    `apart` does so at once.
     """
+    if apart:
+        return _write(connection, batch, _put_apart)
     try:
         return _write(connection, batch, _put_together)
     except _NotNew:
         connection.rollback()
         return write(connection, batch)
     except psycopg.Error as error:
-        if not (_about_a_value(error) or isinstance(error, psycopg.errors.CardinalityViolation)):
+        if not (about_a_value(error) or isinstance(error, psycopg.errors.CardinalityViolation)):
             raise
     connection.rollback()
     return _write(connection, batch, _put_apart)
@@ -89,8 +93,10 @@ def _write(
 ) -> Result:
     """Every stream, in the order of the tables' names, so that two runs lock in the same order."""
     # A pooler may have handed out a server that did not see our session's settings.
-    connection.execute("SET LOCAL timezone TO 'UTC'")
-    result = Result(rejections=list(batch.rejections))
+    begun = connection.execute("SET LOCAL timezone TO 'UTC'; SELECT txid_current()")
+    begun.nextset()
+    (transaction,) = begun.fetchone() or (0,)
+    result = Result(int(transaction), rejections=list(batch.rejections))
     for part in sorted(batch.parts, key=lambda part: part.destination.shape.stage_name):
         counts = result.counts.setdefault(part.destination.stream, StreamCounts())
         counts.read += part.read
@@ -125,6 +131,8 @@ def _put_together(connection: Connection, part: Part, counts: StreamCounts) -> l
 def _put_apart(connection: Connection, part: Part, counts: StreamCounts) -> list[Rejection]:
     """Everything of a stream but the rows that the server refuses, which come back."""
     refused: list[Rejection] = []
+    # What would be checked at the end only is then known of each stream, not of all together.
+    connection.execute("SET CONSTRAINTS ALL IMMEDIATE")
     if part.deleted:
         with connection.transaction():
             counts.deleted += _delete(connection, part)
@@ -136,7 +144,7 @@ def _put_apart(connection: Connection, part: Part, counts: StreamCounts) -> list
             with connection.transaction():
                 _put_apart_by_key(connection, part, rows, done)
         except psycopg.Error as error:
-            if not _about_a_value(error):
+            if not about_a_value(error):
                 raise
             rows, rejection = _without_culprit(connection, part, rows, error)
             refused.append(rejection)
@@ -167,7 +175,8 @@ def _put_apart_by_key(
             connection.execute(upsert.empty_stage(part.destination.shape))
 
 
-def _about_a_value(error: psycopg.Error) -> bool:
+def about_a_value(error: psycopg.Error) -> bool:
+    """Whether the server refuses a row, rather than the statement or everything."""
     if error.sqlstate in _TOO_LARGE:
         return True
     return isinstance(error, VALUE_ERRORS)
@@ -190,7 +199,7 @@ def _put(
     elif rows is None and _expects_new(part):
         try:
             counts.inserted += _fill(connection, upsert.copy_to_target, part, shape, None)
-        except VALUE_ERRORS as error:
+        except (psycopg.errors.UniqueViolation, psycopg.errors.ExclusionViolation) as error:
             destination.habit.disappointed()
             raise _NotNew from error
     else:
@@ -367,7 +376,7 @@ def _refused(connection: Connection, part: Part, rows: Sequence[Row]) -> psycopg
         with connection.transaction(force_rollback=True):
             _put_apart_by_key(connection, part, rows, StreamCounts())
     except psycopg.Error as error:
-        if not _about_a_value(error):
+        if not about_a_value(error):
             raise
         return error
     return None

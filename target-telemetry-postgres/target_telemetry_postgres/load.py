@@ -47,6 +47,8 @@ if TYPE_CHECKING:
 MAX_BYTES: Final = 32 << 20
 #: Flush when the oldest buffered row has waited this long.
 MAX_AGE_SECONDS: Final = 30.0
+#: A line of this length gains nothing by being taken at one stroke, and would be held twice.
+LONG_LINE: Final = 1 << 20
 #: On a signal, how long the transaction under way may take to finish.
 GRACE_SECONDS: Final = 5.0
 
@@ -155,7 +157,8 @@ class Load:
         while start < len(text):
             end = (text.find(b"\n", start) + 1) or len(text)
             envelope = messages.envelope(text[start:end])
-            if envelope is not None and envelope.type == "RECORD":
+            long = end - start > LONG_LINE
+            if envelope is not None and envelope.type == "RECORD" and not long:
                 text, start = self._take_from(envelope, text[start:], seen), 0
             else:
                 self._line(text[start:end], envelope, seen)

@@ -7,20 +7,21 @@ import os
 import select
 import sys
 import time
-from decimal import Decimal
+from functools import partial
 from typing import IO, TYPE_CHECKING, Any, Final
 
 import msgspec
 from singer_sdk.singerlib.exceptions import InvalidInputLine
 
+from target_telemetry_postgres.convert import exact
 from target_telemetry_postgres.rejection import shortened
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
 #: As much as is read and decoded at once: some hundreds of lines, which stay in the processor's
 #: cache until they are rows.
-_BLOCK: Final = 1 << 17
+BLOCK_BYTES: Final = 1 << 17
 _SHORT: Final = 1 << 15
 _GATHER_SECONDS: Final = 0.001
 #: How long to wait for input before giving the caller a turn.
@@ -38,7 +39,7 @@ class Envelope(msgspec.Struct, gc=False):
 
 
 _envelope: Final = msgspec.json.Decoder(Envelope)
-_anything: Final = msgspec.json.Decoder(float_hook=Decimal)
+_anything: Final = msgspec.json.Decoder(float_hook=exact)
 _state: Final = msgspec.json.Decoder(dict[str, msgspec.Raw])
 
 
@@ -82,7 +83,7 @@ def decode(text: bytes | msgspec.Raw) -> Any:
     except (msgspec.MsgspecError, UnicodeDecodeError):
         raw = bytes(text)
         try:
-            return json.loads(raw.decode("utf-8", "surrogatepass"), parse_float=Decimal)
+            return json.loads(raw.decode("utf-8", "surrogatepass"), parse_float=exact)
         except (ValueError, RecursionError):
             shown = shortened(raw.decode("utf-8", "replace").strip(), 300)
             raise InvalidInputLine(f"Unable to parse line as JSON: {shown}") from None
@@ -109,16 +110,43 @@ def blocks(source: IO[Any] | None) -> Iterator[bytes | None]:
     binary = getattr(stream, "buffer", stream)
     descriptor = _descriptor(binary)
     if descriptor is not None:
-        yield from _blocks_of(descriptor)
-        return
+        yield from _whole_lines(_chunks_of(descriptor))
+    elif hasattr(binary, "read1"):
+        yield from _whole_lines(iter(partial(binary.read1, BLOCK_BYTES), b""))
+    else:
+        yield from _gathered(binary)
+
+
+def _whole_lines(chunks: Iterable[bytes | None]) -> Iterator[bytes | None]:
+    tail: list[bytes] = []
+    for chunk in chunks:
+        end = 0 if chunk is None else chunk.rfind(b"\n") + 1
+        if chunk is None:
+            yield None
+        elif end:
+            yield b"".join([*tail, chunk[:end]])
+            tail = [chunk[end:]]
+        else:
+            tail.append(chunk)
+    yield b"".join(tail)
+
+
+def _gathered(lines: Iterable[str | bytes]) -> Iterator[bytes]:
+    """Lines of any kind, in blocks; those of a slow or a failing source come all the same."""
     waiting: list[bytes] = []
-    size = 0
-    for line in stream if binary is stream else binary:
-        waiting.append(line.encode("utf-8", "surrogatepass") if isinstance(line, str) else line)
-        size += len(waiting[-1])
-        if size >= _BLOCK:
-            yield b"".join(waiting)
-            waiting, size = [], 0
+    size, since = 0, time.monotonic()
+    try:
+        for line in lines:
+            text = line.encode("utf-8", "surrogatepass") if isinstance(line, str) else line
+            waiting.append(text if text.endswith(b"\n") else text + b"\n")
+            size += len(text)
+            if size >= BLOCK_BYTES or time.monotonic() - since > IDLE_SECONDS:
+                ready, waiting = waiting, []
+                yield b"".join(ready)
+                size, since = 0, time.monotonic()
+    except BaseException:
+        yield b"".join(waiting)
+        raise
     yield b"".join(waiting)
 
 
@@ -132,27 +160,21 @@ def _descriptor(binary: Any) -> int | None:
         return None
 
 
-def _blocks_of(descriptor: int) -> Iterator[bytes | None]:
-    tail: list[bytes] = []
+def _chunks_of(descriptor: int) -> Iterator[bytes | None]:
+    """What there is to read; None now and then."""
     told = time.monotonic()
     while True:
         ready, _, _ = select.select([descriptor], [], [], IDLE_SECONDS)
         if not ready:
             yield None
             continue
-        chunk = os.read(descriptor, _BLOCK)
+        chunk = os.read(descriptor, BLOCK_BYTES)
         if not chunk:
-            break
-        end = chunk.rfind(b"\n") + 1
-        if end:
-            yield b"".join([*tail, chunk[:end]])
-            tail = [chunk[end:]]
-        else:
-            tail.append(chunk)
+            return
+        yield chunk
         if time.monotonic() - told > IDLE_SECONDS:
             told = time.monotonic()
             yield None
-        if len(chunk) < _SHORT:
+        if len(chunk) < _SHORT and not select.select([descriptor], [], [], 0)[0]:
             # A writer that is slower than this reader: let some lines gather.
             time.sleep(_GATHER_SECONDS)
-    yield b"".join(tail)

@@ -10,7 +10,6 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass, replace
 from datetime import datetime, timezone
-from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
@@ -19,7 +18,7 @@ from msgspec.structs import astuple
 from singer_sdk.exceptions import InvalidRecord
 
 from target_telemetry_postgres.blocks import Blocks, Lane
-from target_telemetry_postgres.convert import Misfit, converter
+from target_telemetry_postgres.convert import Misfit, converter, exact
 from target_telemetry_postgres.fastlane import (
     Inexpressible,
     NotPlain,
@@ -135,8 +134,8 @@ class Plan:
         except Inexpressible:
             self._fast = self._whole = _never
         else:
-            self._fast = msgspec.json.Decoder(made, float_hook=Decimal).decode
-            self._whole = msgspec.json.Decoder(whole, float_hook=Decimal).decode
+            self._fast = msgspec.json.Decoder(made, float_hook=exact).decode
+            self._whole = msgspec.json.Decoder(whole, float_hook=exact).decode
         self.blocks = Blocks(self.stream, self._lanes, self.key, forbid_unknown=refuse)
 
     def whole_row(self, record: msgspec.Raw | bytes) -> Row | None:

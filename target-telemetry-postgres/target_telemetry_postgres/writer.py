@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 import psycopg
 
 from target_telemetry_postgres.database import Database, explain, is_transient
-from target_telemetry_postgres.flush import Connection, Result, write
+from target_telemetry_postgres.flush import Connection, Result, about_a_value, write
 
 if TYPE_CHECKING:
     import logging
@@ -183,14 +183,16 @@ class Writer:
         result = self._retrying(lambda connection: self._transact(connection, batch))
         self._committed(batch, result)
 
-    def _transact(self, connection: Connection, batch: Batch) -> Result:
-        result = write(connection, batch)
+    def _transact(self, connection: Connection, batch: Batch, *, apart: bool = False) -> Result:
+        result = write(connection, batch, apart=apart)
         self._inside(connection, result)
-        (transaction,) = connection.execute("SELECT txid_current()").fetchone() or (0,)
         try:
             connection.commit()
         except psycopg.Error as error:
-            if not self._was_committed(int(transaction), error):
+            if not apart and about_a_value(error):
+                # A deferred constraint, which speaks up only now.
+                return self._transact(connection, batch, apart=True)
+            if not self._was_committed(result.transaction, error):
                 raise
         return result
 

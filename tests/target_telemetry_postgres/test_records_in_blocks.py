@@ -466,6 +466,21 @@ def test_a_number_that_no_column_holds_is_kept_aside_as_text(loader: Loader) -> 
     assert len(done.tables["s"]) == 8
 
 
+@pytest.mark.parametrize("digits", ["1e99999999999999999999", "1" * 5_000])
+@pytest.mark.parametrize("number", [NUMBER, {"type": "number", "minimum": 0}])
+def test_a_number_beyond_all_reason_is_refused_in_plain_words(
+    loader: Loader, digits: str, number: dict[str, Any]
+) -> None:
+    beyond = json.dumps(ordinary(7)).replace("1.75", digits)
+    stream = schema("s", EVERYTHING | {"n": number}, ["id"])
+    for road in (watched, line_by_line):
+        start_anew(loader)
+        with road():
+            done = outcome(loader, [stream, ordinary(1), beyond])
+        assert done.error is not None
+        assert done.error.startswith(("InvalidInputLine: Unable to parse", "InvalidRecordAt: "))
+
+
 #: What the server alone refuses, in a table with rules of its own, and the column it names.
 REFUSED = [
     ({"n": 1000}, "n"),
