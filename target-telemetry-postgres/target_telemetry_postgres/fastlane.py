@@ -85,6 +85,8 @@ _DIGITS: Final = b"0123456789"
 _NUMERALS: Final = _DIGITS + b"+-.eE,"
 #: Longer ones are not read by everyone: msgspec and Python have limits of their own.
 LONGEST_NUMBER: Final = 1_000
+#: An exponent that Python may not reckon with.
+_FAR: Final = re.compile(rb"[eE][+-]?[0-9]{10}")
 _STRING_WORDS: Final = {
     "minLength": "min_length",
     "maxLength": "max_length",
@@ -284,6 +286,8 @@ def check_numbers(values: Sequence[Any], *, null_ok: bool) -> None:
     if text.translate(None, _NUMERALS + b"nul" * null_ok):
         raise NotPlain
     if len(text) > LONGEST_NUMBER and max(map(len, text.split(b","))) > LONGEST_NUMBER:
+        raise NotPlain
+    if (b"e" in text or b"E" in text) and _FAR.search(text):
         raise NotPlain
 
 

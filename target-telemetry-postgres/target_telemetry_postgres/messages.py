@@ -144,7 +144,7 @@ def _gathered(lines: Iterable[str | bytes]) -> Iterator[bytes]:
                 ready, waiting = waiting, []
                 yield b"".join(ready)
                 size, since = 0, time.monotonic()
-    except BaseException:
+    except Exception:
         yield b"".join(waiting)
         raise
     yield b"".join(waiting)

@@ -144,8 +144,8 @@ def test_other_streams_of_the_flush_are_written_once_when_one_disappoints(loader
             sent += records(name, [{"id": n, "v": batch} for n in range(first, first + BATCH)])
     with watched() as seen, pytest.MonkeyPatch.context() as patch:
         # A line at a time, so that no block holds the end of one stream and another's beginning.
-        patch.setattr("target_telemetry_postgres.messages.BLOCK_BYTES", 1)
-        loader.load(sent, batch_size_rows=5 * BATCH + 10)
+        patch.setattr("target_telemetry_postgres.messages.BLOCK_BYTES", 200)
+        loader.load([json.dumps(one).ljust(199) for one in sent], batch_size_rows=5 * BATCH + 10)
     assert "straight, refused" in seen
     for name in names:
         known = name == "s"
