@@ -18,16 +18,8 @@ from msgspec.structs import astuple
 
 from target_telemetry_postgres import copytext
 from target_telemetry_postgres.convert import exact
-from target_telemetry_postgres.fastlane import (
-    NULL,
-    Fix,
-    Inexpressible,
-    NotPlain,
-    Number,
-    Spelled,
-    check_numbers,
-    record_type,
-)
+from target_telemetry_postgres.fastlane import NULL, Fix, NotPlain, Number, Spelled, check_numbers
+from target_telemetry_postgres.shapes import Inexpressible, record_type
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

@@ -8,9 +8,9 @@ store. It may refuse more than the schema does: what it refuses takes the carefu
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from decimal import Decimal
-from typing import Annotated, Any, Final, Literal, Union
+from typing import Annotated, Any, Final, Union
 
 import msgspec
 
@@ -29,57 +29,19 @@ from target_telemetry_postgres.columns import (
     variants,
 )
 from target_telemetry_postgres.schemas import validator
+from target_telemetry_postgres.shapes import (
+    CONSTRAINTS,
+    Inexpressible,
+    only,
+    shape,
+    single,
+    string_type,
+)
 
 Fix = Callable[[Any], Any]
 #: How JSON spells nothing.
 NULL: Final = b"null"
 
-#: Keywords by which a JSON Schema can refuse a value; all others only describe.
-CONSTRAINTS: Final = frozenset(
-    [
-        "$dynamicRef",
-        "$ref",
-        "additionalProperties",
-        "allOf",
-        "anyOf",
-        "const",
-        "contains",
-        "dependentRequired",
-        "dependentSchemas",
-        "else",
-        "enum",
-        "exclusiveMaximum",
-        "exclusiveMinimum",
-        "if",
-        "items",
-        "maxContains",
-        "maxItems",
-        "maxLength",
-        "maxProperties",
-        "maximum",
-        "minContains",
-        "minItems",
-        "minLength",
-        "minProperties",
-        "minimum",
-        "multipleOf",
-        "not",
-        "oneOf",
-        "pattern",
-        "patternProperties",
-        "prefixItems",
-        "properties",
-        "propertyNames",
-        "required",
-        "then",
-        "type",
-        "unevaluatedItems",
-        "unevaluatedProperties",
-        "uniqueItems",
-    ]
-)
-#: Characters that msgspec refuses in the JSON name of a field.
-_UNUSABLE: Final = re.compile(r'[\x00-\x1f"\\]')
 _DIGITS: Final = b"0123456789"
 #: All that numbers in JSON are written with, and what separates them here.
 _NUMERALS: Final = _DIGITS + b"+-.eE,"
@@ -87,11 +49,6 @@ _NUMERALS: Final = _DIGITS + b"+-.eE,"
 LONGEST_NUMBER: Final = 1_000
 #: An exponent that Python may not reckon with.
 _FAR: Final = re.compile(rb"[eE][+-]?[0-9]{10}")
-_STRING_WORDS: Final = {
-    "minLength": "min_length",
-    "maxLength": "max_length",
-    "pattern": "pattern",
-}
 _NUMBER_WORDS: Final = {
     "minimum": "ge",
     "maximum": "le",
@@ -102,10 +59,6 @@ _NUMBER_WORDS: Final = {
 
 class NotPlain(Exception):  # noqa: N818 - a detour, not an error
     """The record is not of the ordinary kind: take the careful road."""
-
-
-class Inexpressible(Exception):  # noqa: N818 - a detour, not an error
-    """No msgspec type says what this schema says."""
 
 
 def lane(schema: Json, pg_type: str, *, null_ok: bool) -> tuple[Any, Fix | None]:
@@ -139,13 +92,13 @@ def _strict(schema: Json, pg_type: str, *, null_ok: bool) -> tuple[Any, Fix | No
     if base in {"numeric", "double precision", "real"} and kinds <= {"integer", "number"}:
         return Any, Number(schema)
     if base == "text" and kinds == {"string"}:
-        return _string(choices), None
+        return string_type(choices), None
     return _unlimited(choices, kinds, base)
 
 
 def _unlimited(choices: list[dict[str, Any]], kinds: set[Any], base: str) -> tuple[Any, Fix | None]:
     """Types whose values the schema may not limit any further."""
-    _only(choices, {"type"})
+    only(choices, {"type"})
     if base == BOOLEAN and kinds == {"boolean"}:
         return bool, None
     if base in _SPELLINGS and kinds == {"string"}:
@@ -195,23 +148,9 @@ _SPELLINGS: Final = {
 }
 
 
-def _only(choices: list[dict[str, Any]], words: set[str]) -> None:
-    for choice in choices:
-        if (CONSTRAINTS & choice.keys()) - words:
-            raise Inexpressible(choice)
-
-
-def _single(choices: list[dict[str, Any]]) -> dict[str, Any]:
-    """The one constrained choice; several with different constraints are beyond a type."""
-    bare = [{word: one[word] for word in CONSTRAINTS & one.keys()} for one in choices]
-    if any(one != bare[0] for one in bare):
-        raise Inexpressible(choices)
-    return bare[0]
-
-
 def _integer(choices: list[dict[str, Any]], bounds: tuple[int, int]) -> Any:
-    one = _single(choices)
-    _only([one], {"type", *_NUMBER_WORDS})
+    one = single(choices)
+    only([one], {"type", *_NUMBER_WORDS})
     limits = {_NUMBER_WORDS[word]: one[word] for word in _NUMBER_WORDS if word in one}
     if not all(isinstance(limit, int) for limit in limits.values()):
         raise Inexpressible(one)
@@ -221,27 +160,15 @@ def _integer(choices: list[dict[str, Any]], bounds: tuple[int, int]) -> Any:
     return Annotated[int, msgspec.Meta(ge=floor, le=ceiling)]
 
 
-def _string(choices: list[dict[str, Any]]) -> Any:
-    one = _single(choices)
-    _only([one], {"type", "enum", *_STRING_WORDS})
-    words = {_STRING_WORDS[word]: one[word] for word in _STRING_WORDS if word in one}
-    if "enum" in one:
-        allowed = tuple(value for value in one["enum"] if isinstance(value, str))
-        if words or not allowed:
-            raise Inexpressible(one)
-        return Literal[allowed]
-    return Annotated[str, msgspec.Meta(**words)] if words else str
-
-
 def _array(choices: list[dict[str, Any]], pg_type: str) -> tuple[Any, Fix]:
-    one = _single(choices)
-    _only([one], {"type", "items"})
+    one = single(choices)
+    only([one], {"type", "items"})
     element = element_type(pg_type)
     items = [each for each in variants(one["items"]) if each["type"] != "null"]
     kinds = {each["type"] for each in items}
     inner: Any
     if element == "text" and kinds == {"string"}:
-        inner = _string(items)
+        inner = string_type(items)
     elif element in INTEGER_RANGES and kinds == {"integer"}:
         inner = _integer(items, INTEGER_RANGES[element])
     else:
@@ -331,93 +258,13 @@ def _inside_check(schema: Json) -> Fix | None:
         return msgspec.json.Decoder(shape(schema)).decode
     except (Inexpressible, TypeError):
         judge = validator(schema)
-        decoder = msgspec.json.Decoder(float_hook=Decimal)
+        decoder = msgspec.json.Decoder(float_hook=convert.exact)
 
         def check(text: bytes) -> None:
             if not judge.is_valid(decoder.decode(text)):
                 raise NotPlain
 
         return check
-
-
-def shape(schema: Any) -> Any:
-    """A type that accepts JSON of this schema, for checking only.
-
-    Raises:
-        Inexpressible: If only a JSON Schema validator can tell.
-    """
-    if not isinstance(schema, Mapping):
-        raise Inexpressible(schema)
-    return Union[tuple(_shape_of(one) for one in variants(schema))]  # noqa: UP007 - of values
-
-
-_SHAPES: Final[dict[str | None, Any]] = {
-    "integer": int,
-    "number": Union[int, float],  # noqa: UP007 - `int | float` is no type object on 3.10
-    "boolean": bool,
-    "null": None,
-    None: Any,
-}
-
-
-def _shape_of(one: dict[str, Any]) -> Any:
-    kind = one["type"]
-    if kind == "string":
-        return _string([one])
-    if kind == "object":
-        return _object(one)
-    if kind == "array":
-        _only([one], {"type", "items"})
-        return list[shape(one["items"])] if one.get("items") else list  # type: ignore[misc] # made at run time
-    _only([one], {"type"})
-    if kind not in _SHAPES:
-        raise Inexpressible(kind)
-    return _SHAPES[kind]
-
-
-def _object(one: dict[str, Any]) -> Any:
-    _only([one], {"type", "properties", "required", "additionalProperties"})
-    others = one.get("additionalProperties", True)
-    if others not in (True, False, {}):
-        raise Inexpressible(others)
-    properties = one.get("properties", {})
-    required = set(one.get("required", ()))
-    if not properties and others is not False and not required:
-        return dict
-    if not required <= properties.keys():
-        raise Inexpressible(one)
-    return record_type(
-        "Nested",
-        [(name, shape(inner), name in required) for name, inner in properties.items()],
-        forbid_unknown=others is False,
-    )
-
-
-def record_type(
-    name: str, fields: list[tuple[str, Any, bool]], *, forbid_unknown: bool
-) -> type[msgspec.Struct]:
-    """A struct with one field a property: (name in JSON, type, required).
-
-    Raises:
-        Inexpressible: For a name that msgspec does not take.
-    """
-    if any(_UNUSABLE.search(original) for original, _, _ in fields):
-        raise Inexpressible(name)
-    spec: list[Any] = []
-    for number, (_, kind, required) in enumerate(fields):
-        if required:
-            spec.append((f"f{number}", kind))
-        else:
-            optional = Any if kind is Any else Union[kind, msgspec.UnsetType]  # noqa: UP007 - kind is a value
-            spec.append((f"f{number}", optional, msgspec.UNSET))
-    return msgspec.defstruct(
-        name,
-        spec,
-        rename={f"f{number}": original for number, (original, _, _) in enumerate(fields)},
-        forbid_unknown_fields=forbid_unknown,
-        kw_only=True,
-        gc=False,
-    )
 
 
 def _checked(schema: Json, convert_value: Fix) -> Fix:

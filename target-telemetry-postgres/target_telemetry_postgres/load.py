@@ -11,24 +11,22 @@ import logging
 import sys
 import time
 import uuid
-from collections import Counter
 from contextlib import ExitStack
 from typing import IO, TYPE_CHECKING, Any, Final, Literal
 
 import psycopg
 from singer_sdk.exceptions import SingerSDKError
-from singer_sdk.singerlib.exceptions import InvalidInputLine
 
 from target_telemetry_postgres import messages, retention, versions
 from target_telemetry_postgres.batches import Batch
 from target_telemetry_postgres.database import Database, explained, open_database
 from target_telemetry_postgres.errors import TelemetryError
+from target_telemetry_postgres.feed import Feed
 from target_telemetry_postgres.flush import make_ready
-from target_telemetry_postgres.intake import Intake, requires
+from target_telemetry_postgres.intake import Intake
 from target_telemetry_postgres.ledger import Ledger, StreamCounts, meltano_state_id
 from target_telemetry_postgres.migrate import ensure_schema
 from target_telemetry_postgres.overwrite import Shadows
-from target_telemetry_postgres.rejection import shortened
 from target_telemetry_postgres.rejects import Rejects
 from target_telemetry_postgres.settings import with_defaults
 from target_telemetry_postgres.streams import Definition, Options, Sink
@@ -36,19 +34,15 @@ from target_telemetry_postgres.tables import prepare
 from target_telemetry_postgres.writer import Stopped, Writer, two_threads_at_work
 
 if TYPE_CHECKING:
+    from collections import Counter
     from collections.abc import Callable, Mapping
 
     from singer_sdk.mapper import PluginMapper
 
     from target_telemetry_postgres.flush import Connection, Result
-    from target_telemetry_postgres.intake import Block
 
-#: Flush when the lines behind the buffered rows reach this, whatever their number.
-MAX_BYTES: Final = 32 << 20
 #: Flush when the oldest buffered row has waited this long.
 MAX_AGE_SECONDS: Final = 30.0
-#: A line of this length gains nothing by being taken at one stroke, and would be held twice.
-LONG_LINE: Final = 1 << 20
 #: On a signal, how long the transaction under way may take to finish.
 GRACE_SECONDS: Final = 5.0
 
@@ -98,11 +92,7 @@ class Load:
             batch_rows=self._batch_rows,
             logger=logger,
         )
-        self._handlers: Final[dict[str, Callable[[dict[str, Any]], None]]] = {
-            "SCHEMA": self._intake.schema,
-            "ACTIVATE_VERSION": self._intake.activate_version,
-            "BATCH": self._intake.batch,
-        }
+        self._feed = Feed(self._intake, self.flush, self._take_state, batch_rows=self._batch_rows)
         try:
             self._open()
         except BaseException:
@@ -133,76 +123,22 @@ class Load:
 
     def run(self, source: IO[Any] | None) -> Counter[str]:
         """Take every line of the input; what fails ends the run."""
-        seen: Counter[str] = Counter()
         try:
             with two_threads_at_work():
-                self._loop(source, seen)
+                self._loop(source)
         except (Stopped, KeyboardInterrupt):
             self.interrupt()
         except BaseException as error:
             self.fail(error)
             raise
-        return seen
+        return self._feed.seen
 
-    def _loop(self, source: IO[Any] | None, seen: Counter[str]) -> None:
+    def _loop(self, source: IO[Any] | None) -> None:
         for text in messages.blocks(source):
             if text is None:
                 self._tick()
             else:
-                self._take(text, seen)
-
-    def _take(self, text: bytes, seen: Counter[str]) -> None:
-        """Some lines: at one stroke from a record on, if all are ordinary."""
-        start = 0
-        while start < len(text):
-            end = (text.find(b"\n", start) + 1) or len(text)
-            envelope = messages.envelope(text[start:end])
-            long = end - start > LONG_LINE
-            if envelope is not None and envelope.type == "RECORD" and not long:
-                text, start = self._take_from(envelope, text[start:], seen), 0
-            else:
-                self._line(text[start:end], envelope, seen)
-                start = end
-
-    def _take_from(self, first: messages.Envelope, text: bytes, seen: Counter[str]) -> bytes:
-        """Lines of which the first is a record; what is left after a flush is worth another try."""
-        block = self._intake.block(first, text)
-        taken = 0 if block is None else self._strokes(block, seen)
-        if block is not None and taken == len(block.messages):
-            return b""
-        lines = text.removesuffix(b"\n").split(b"\n")
-        for number, line in enumerate(lines[taken:], taken + 1):
-            self._line(line, messages.envelope(line), seen)
-            if not self._intake.rows:
-                return b"\n".join([*lines[number:], b""])
-        return b""
-
-    def _strokes(self, block: Block, seen: Counter[str]) -> int:
-        """A block, a batch at a time; how many lines were taken before one was not ordinary."""
-        intake, start = self._intake, 0
-        while start < len(block.messages):
-            taken = intake.take_block(block, start, self._batch_rows - intake.rows)
-            if taken is None:
-                break
-            start += taken.lines
-            seen.update(RECORD=taken.records, STATE=len(taken.states))
-            for state in taken.states:
-                self._take_state(messages.unless_null(state))
-            self._flush_if_full()
-        return start
-
-    def _line(self, line: bytes, envelope: messages.Envelope | None, seen: Counter[str]) -> None:
-        self._intake.line += 1
-        if envelope is not None and envelope.type == "RECORD":
-            self._intake.record(envelope, line)
-            seen["RECORD"] += 1
-        elif line.strip():
-            seen[self._other(line)] += 1
-        self._flush_if_full()
-
-    def _flush_if_full(self) -> None:
-        if self._intake.rows >= self._batch_rows or self._intake.bytes >= MAX_BYTES:
-            self.flush()
+                self._feed.take(text)
 
     def _tick(self) -> None:
         self._writer.check()
@@ -218,26 +154,6 @@ class Load:
 
     def _stopping(self) -> bool:
         return self._stop_signal() is not None
-
-    def _other(self, line: bytes) -> str:
-        """Any message but an ordinary RECORD."""
-        message = messages.decode(line)
-        if not isinstance(message, dict):
-            shown = shortened(line.decode("utf-8", "replace").strip())
-            raise InvalidInputLine(f"Line {self._intake.line:,} is not a Singer message: {shown}")
-        requires(message, {"type"})
-        messages.refuse_misshapen(message, self._intake.line)
-        kind = str(message["type"])
-        if kind == "RECORD":
-            self._intake.careful_record(message, line)
-        elif kind == "STATE":
-            requires(message, {"value"})
-            self._take_state(messages.state_value(line))
-        elif kind in self._handlers:
-            self._handlers[kind](message)
-        else:
-            raise ValueError(f"Unknown message type '{kind}' in message.")
-        return kind
 
     # --- What the intake asks for ------------------------------------------------------------
 
