@@ -178,6 +178,11 @@ def test_two_messages_on_a_line_are_left_to_be_refused() -> None:
     one = _block([{"id": 1}])
     assert _packed(made, one * 2) is not None
     assert _packed(made, one + one.strip() + one) is None
+    # As many messages as lines, and yet not one on each.
+    over_two_lines = one.replace(b":", b":\n", 1)
+    assert _packed(made, one + one.strip() + one + b"\n" + one) is None
+    assert _packed(made, over_two_lines + one.strip() + one) is None
+    assert _packed(made, (one * 3).replace(b"\n", b"\r\n")) is not None
 
 
 def test_records_that_leave_out_the_same_properties_are_taken() -> None:
@@ -520,6 +525,45 @@ def test_a_record_that_its_schema_refuses_inside_a_block_costs_only_itself(
         done = both(loader, messages, taken=20, **QUARANTINE)
     assert [(line, column) for _, line, column, *_ in done.rejected] == [(32, "o")]
     assert len(done.tables["s"]) == 39
+
+
+def test_the_earlier_record_of_a_key_stands_where_the_later_one_is_refused(loader: Loader) -> None:
+    messages = [STREAM, *(ordinary(number) for number in range(30))]
+    messages.insert(20, ordinary(3, n=5000))
+    done = both(loader, messages, made=[STRICT], taken=31, **QUARANTINE)
+    assert [line for _, line, *_ in done.rejected] == [21]
+    assert len(done.tables["s"]) == 30
+
+
+def test_a_constraint_that_waits_for_the_end_refuses_a_record_and_not_the_run(
+    loader: Loader,
+) -> None:
+    owned = """
+        DROP TABLE IF EXISTS owner CASCADE;
+        CREATE TABLE owner (id bigint PRIMARY KEY); INSERT INTO owner VALUES (1), (2);
+        CREATE TABLE s (
+            id bigint PRIMARY KEY,
+            owner bigint REFERENCES owner DEFERRABLE INITIALLY DEFERRED
+        )
+    """
+    stream = schema("s", {"id": INTEGER, "owner": INTEGER}, ["id"])
+    rows = [{"id": number, "owner": 1 + number % 2} for number in range(40)]
+    rows[17]["owner"] = 3
+    messages = [stream, *records("s", rows), state(at=40)]
+    done = both(loader, messages, made=[owned], taken=40, **QUARANTINE)
+    assert [line for _, line, *_ in done.rejected] == [19]
+    assert ([row["id"] for row in done.tables["s"]], done.states) == (
+        [number for number in range(40) if number != 17],
+        [{"at": 40}],
+    )
+
+
+def test_empty_lines_after_a_flush_in_the_middle_of_a_block_are_counted(loader: Loader) -> None:
+    messages = [json.dumps(STREAM), *(json.dumps(ordinary(number)) for number in range(20))]
+    messages[11] += "\n\n"
+    messages.insert(16, json.dumps(ordinary(30, n=5000)))
+    done = both(loader, messages, made=[STRICT], taken=1, batch_size_rows=5, **QUARANTINE)
+    assert [line for _, line, *_ in done.rejected] == [19]
 
 
 def test_one_stream_that_is_refused_takes_no_other_with_it(loader: Loader) -> None:
