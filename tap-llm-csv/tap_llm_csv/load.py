@@ -3,28 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Protocol
 
 import msgspec
 
 from tap_llm_csv.dialects import HeaderError, RowPlan, RowReject, plain_name
 from tap_llm_csv.emit import as_line
-from tap_llm_csv.errors import FileError
 from tap_llm_csv.fast import PART_ROWS, FastRoad, LineOutput, fast_road
 from tap_llm_csv.files import Bookmark, Window
 from tap_llm_csv.identity import Ordinals, uuid_of
 from tap_llm_csv.keys import KEYS, Keys
 from tap_llm_csv.reader import Batch, Broken, Reader
-from tap_llm_csv.rejects import reject_record
-from tap_llm_csv.state import remember_reject
+from tap_llm_csv.refusals import Refusals
 from tap_llm_csv.table import Table
 
 if TYPE_CHECKING:
+    from tap_llm_csv.refusals import Place
     from tap_llm_csv.settings import Settings
-
-RATIO_ROWS = 1000
-RATIO_MINIMUM = 50
 
 # Characters that mean something to CSV, put down by a writer that does not know.
 _RECOVERABLE = frozenset({"stray_quote", "unterminated_quote", "bare_cr"})
@@ -43,16 +39,6 @@ class Output(Protocol):
 
     def wants(self, stream: str) -> bool:
         """Tell whether a stream is selected."""
-
-
-@dataclass(frozen=True, slots=True)
-class Place:
-    """What a file is called in the ledger, and how its bytes are read."""
-
-    file_id: str
-    path: str
-    encoding: str
-    seen_at: str
 
 
 class FileLoad:
@@ -74,7 +60,6 @@ class FileLoad:
     ) -> None:
         self.bookmark = bookmark
         self.ordinals = ordinals
-        self.rejected = 0
         self._place = place
         self._reader = reader
         self._planner = planner
@@ -87,13 +72,16 @@ class FileLoad:
         self._counts = bookmark.counts
         self._low = bookmark.first or "9"
         self._high = bookmark.last or ""
-        self._rejects: list[Record] = []
-        self._ranges: list[tuple[int, int, int]] = []
+        self._refusals = Refusals(place, settings)
         self._keys = Keys(place.path, ordinals)
         # Where the current block begins; `bookmark.window` is where the one before it does.
         self.next_window = bookmark.window
         self._next_plan: RowPlan | None = None
-        self._stop: FileError | None = None
+
+    @property
+    def rejected(self) -> int:
+        """How many lines could not be read."""
+        return self._refusals.rejected
 
     def adopt(self, plan: RowPlan) -> None:
         """Read the rows that follow by this plan."""
@@ -119,13 +107,13 @@ class FileLoad:
             self._counts = replace(self.bookmark.counts)
             plan = self._plan
             records, done = self._read_objects(batch) if plan is None else self._read(plan, batch)
-            self._check_ratio(done)
+            self._refusals.check_ratio(self._counts, before=self.bookmark.counts.read, done=done)
             self._write(records)
             self._commit(batch, done)
             self._mark_window(block, Window(batch.offset, batch.line, self.ordinals.block, header))
             yield batch
-            if self._stop is not None:
-                raise self._stop
+            if self._refusals.stop is not None:
+                raise self._refusals.stop
         self._write_buckets()
 
     # --- rows ----------------------------------------------------------------------------------
@@ -196,7 +184,7 @@ class FileLoad:
             else:
                 record = self._second_look(plan, batch, index, None)
             if record is None:
-                if self._next_plan is not None or self._stop is not None:
+                if self._next_plan is not None or self._refusals.stop is not None:
                     done = index
                     break
                 continue
@@ -232,8 +220,8 @@ class FileLoad:
             try:
                 plan, record = self._object(cells)
             except RowReject as reject:
-                self._refuse(batch, index, reject)
-                if self._stop is not None:
+                self._refusals.refuse(batch, index, reject, self._counts)
+                if self._refusals.stop is not None:
                     return groups, index
                 continue
             moment = record[plan.time_column] or ""
@@ -301,7 +289,7 @@ class FileLoad:
                 None,
                 f"the line has {len(cells)} cells and the header {plan.field_count}",
             )
-        self._refuse(batch, index, reject)
+        self._refusals.refuse(batch, index, reject, self._counts)
         return None
 
     def _recovered(
@@ -317,71 +305,8 @@ class FileLoad:
         except (UnicodeDecodeError, RowReject):
             return None
         self._counts.recovered += 1
-        self._note(batch, index, reject, "recovered")
+        self._refusals.note(batch, index, reject, "recovered")
         return record
-
-    def _refuse(self, batch: Batch, index: int, reject: RowReject) -> None:
-        """Put a line into the ledger, or stop before it where the settings say so."""
-        if reject.skip:
-            self._counts.skipped += 1
-            return
-        self._note(batch, index, reject, "rejected")
-        line = batch.line + batch.first_line(index) + 1
-        # As much of the line as the settings allow.
-        message = self._rejects[-1]["message"]
-        limit = self._settings.max_rejects
-        if self._settings.on_reject == "fail":
-            self._stop = FileError(
-                "rejected",
-                f"line {line} cannot be read: {message}; correct it, or set on_reject to continue",
-            )
-            return
-        if limit is not None and self.rejected >= limit:
-            self._stop = FileError(
-                "too_many_rejects",
-                f"more than {limit} lines cannot be read, the last is line {line}: "
-                f"{message}; correct them, or raise max_rejects",
-            )
-            return
-        self.rejected += 1
-        self._counts.rejected += 1
-        begin, end = batch.span(index)
-        self._ranges.append((begin, end - begin, line - 1))
-
-    def _note(self, batch: Batch, index: int, reject: RowReject, severity: str) -> None:
-        self._rejects.append(
-            reject_record(
-                file_id=self._place.file_id,
-                path=self._place.path,
-                line=batch.line + batch.first_line(index) + 1,
-                offset=batch.span(index)[0],
-                code=reject.code,
-                column=reject.column,
-                message=reject.message,
-                raw=batch.raw(index),
-                encoding=self._place.encoding,
-                policy=self._settings.reject_raw,
-                seen_at=self._place.seen_at,
-                severity=severity,
-            )
-        )
-
-    def _check_ratio(self, done: int) -> None:
-        """Give up a file that is mostly unreadable before anything of it is sent."""
-        counts = self._counts
-        read = self.bookmark.counts.read + done
-        ratio = self._settings.max_reject_ratio
-        if (
-            self.bookmark.counts.read < RATIO_ROWS
-            and read >= RATIO_MINIMUM
-            and counts.rejected > ratio * read
-        ):
-            raise FileError(
-                "too_many_rejects",
-                f"{counts.rejected:,} of its first {read:,} rows cannot be read, so the dialect is "
-                f"probably wrong; the first problem is in line {self._rejects[0]['line_number']}: "
-                f"{self._rejects[0]['message']} (max_reject_ratio is {ratio:g})",
-            )
 
     # --- after the rows --------------------------------------------------------------------------
 
@@ -392,10 +317,9 @@ class FileLoad:
         for stream, records in groups.items():
             if records:
                 self._output.write(stream, records)
-        if self._rejects:
-            if self._output.wants("llm_csv_rejects"):
-                self._output.write("llm_csv_rejects", self._rejects)
-            self._rejects = []
+        rejects = self._refusals.take()
+        if rejects and self._output.wants("llm_csv_rejects"):
+            self._output.write("llm_csv_rejects", rejects)
 
     def _commit(self, batch: Batch, done: int) -> None:
         """Move the bookmark to where the rows are done with."""
@@ -405,9 +329,7 @@ class FileLoad:
         bookmark.counts = counts
         bookmark.first = self._low if self._low != "9" else None
         bookmark.last = self._high or None
-        for entry in self._ranges:
-            remember_reject(bookmark, *entry)
-        self._ranges = []
+        self._refusals.remember(bookmark)
         if self._next_plan is not None:
             bookmark.header = batch.span(done)
             self.adopt(self._next_plan)

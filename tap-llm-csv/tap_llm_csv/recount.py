@@ -14,9 +14,10 @@ from tap_llm_csv.errors import FileError
 from tap_llm_csv.files import READ_ERRORS, Bookmark, Counts, Window, open_data
 from tap_llm_csv.first_lines import header_at
 from tap_llm_csv.identity import Ordinals
-from tap_llm_csv.load import FileLoad, Place
+from tap_llm_csv.load import FileLoad
 from tap_llm_csv.prepare import Planner, first_calls, header_of, prepare
 from tap_llm_csv.reader import Reader
+from tap_llm_csv.refusals import Place
 
 if TYPE_CHECKING:
     from tap_llm_csv.chains import Ends

@@ -14,8 +14,9 @@ from typing import TYPE_CHECKING, Any
 from tap_llm_csv.files import Bookmark, Counts, Window, open_data
 from tap_llm_csv.first_lines import header_at
 from tap_llm_csv.identity import Ordinals
-from tap_llm_csv.load import FileLoad, Output, Place
+from tap_llm_csv.load import FileLoad, Output
 from tap_llm_csv.reader import Reader
+from tap_llm_csv.refusals import Place
 from tap_llm_csv.rejects import reject_record
 
 if TYPE_CHECKING:

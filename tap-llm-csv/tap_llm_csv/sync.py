@@ -24,12 +24,13 @@ from tap_llm_csv.files import (
 from tap_llm_csv.first_lines import header_at
 from tap_llm_csv.identity import Ordinals, short_hash
 from tap_llm_csv.ledger import Ledger, Summary
-from tap_llm_csv.load import FileLoad, Output, Place
+from tap_llm_csv.load import FileLoad, Output
 from tap_llm_csv.memory import Memory
 from tap_llm_csv.prepare import Planner, file_id_of, prepare
 from tap_llm_csv.pricing import pricer_for
 from tap_llm_csv.reader import Reader
 from tap_llm_csv.recount import Recounter
+from tap_llm_csv.refusals import Place
 from tap_llm_csv.replay import Replay
 from tap_llm_csv.worklist import Job, Worklist, survey
 

@@ -20,9 +20,10 @@ from tap_llm_csv.emit import as_line
 from tap_llm_csv.errors import FileError
 from tap_llm_csv.files import Bookmark, Window
 from tap_llm_csv.identity import Ordinals, uuid_of, uuids_of
-from tap_llm_csv.load import FileLoad, Place
+from tap_llm_csv.load import FileLoad
 from tap_llm_csv.pricing import Pricer
 from tap_llm_csv.reader import Reader
+from tap_llm_csv.refusals import Place
 from tap_llm_csv.settings import Settings
 from tap_llm_csv.textformat import TextFormat
 
