@@ -122,9 +122,7 @@ def times(instants: Instants, header: str) -> Callable[[list[str]], Cells]:
     def cells(column: list[str]) -> Cells:
         values: Sequence[str | None]
         try:
-            values = [
-                hours[cell[:13]] + clock[cell[13:19]] + tails[cell[19:]] for cell in column
-            ]
+            values = [hours[cell[:13]] + clock[cell[13:19]] + tails[cell[19:]] for cell in column]
         except KeyError:
             values = each(read, column)
             if None in values:
