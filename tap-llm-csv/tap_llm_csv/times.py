@@ -34,9 +34,9 @@ _TAILS_KEPT = 20_000
 class Instants:
     """Reads times of one file: its zone for naive ones, its format where it has an odd one.
 
-    `hours`, `clock` and `tails` are a shortcut for the common form, ISO 8601 in UTC: a plan looks
-    up the text's first 13 characters, the next 6 and its rest, and comes here only when one of
-    them is unknown.
+    The dictionaries are a shortcut for the common form, ISO 8601 in UTC. A plan looks up the text's
+    first 13 characters in `hours` and its rest in `clock`, which knows whole seconds; where there
+    are fractions, the next 6 in `seconds` and the rest in `tails`.
     """
 
     def __init__(self, zone: str = "UTC", time_format: str | None = None) -> None:
@@ -44,13 +44,21 @@ class Instants:
         self._format = time_format
         self.hours: dict[str, str] = _Hours()
         self.clock: dict[str, str] = {}
+        self.seconds: dict[str, str] = {}
         self.tails: dict[str, str] = _Tails(naive_is_utc=self._zone is UTC)
         if time_format is None:
-            clock = [f":{second // 60:02d}:{second % 60:02d}" for second in range(3600)]
-            self.clock.update(zip(clock, clock, strict=True))
+            tails = ("Z", "") if self._zone is UTC else ("Z",)
+            for second in range(3600):
+                text = f":{second // 60:02d}:{second % 60:02d}"
+                self.seconds[text] = text
+                self.clock.update((text + tail, text + "+00:00") for tail in tails)
 
     def text(self, cell: str, column: str) -> str | None:
         """The instant in its normal form, or None for an empty cell."""
+        try:
+            return self.hours[cell[:13]] + self.seconds[cell[13:19]] + self.tails[cell[19:]]
+        except KeyError:
+            pass
         moment = self.moment(cell, column)
         return None if moment is None else moment.isoformat()
 

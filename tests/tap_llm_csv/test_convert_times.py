@@ -106,14 +106,14 @@ def test_what_the_shortcut_lets_through_is_what_the_careful_way_reads(cell: str)
     plan.convert(["2026-02-23T22:19:28Z", "m", "1", "1"])
     for text in (cell, "2026-02-23T22" + cell, "2026-02-23T22:19:28" + cell):
         try:
-            expected = Instants().text(text, "timestamp")
+            moment = Instants().moment(text, "timestamp")
         except RowReject:
-            expected = None
+            moment = None
         try:
             found = plan.convert([text, "m", "1", "1"])["timestamp"]
         except RowReject:
             found = None
-        assert found == expected
+        assert found == (None if moment is None else moment.isoformat())
 
 
 def test_times_sort_as_text() -> None:

@@ -111,22 +111,30 @@ def digits(read: Callable[[str], Any], *, is_counted: bool) -> Callable[[list[st
 
 def times(instants: Instants, header: str) -> Callable[[list[str]], Cells]:
     """Times; a row without one is none for the fast road."""
-    hours, clock, tails = instants.hours, instants.clock, instants.tails
+    hours, clock = instants.hours, instants.clock
+    seconds, tails = instants.seconds, instants.tails
 
     def read(cell: str) -> str | None:
         try:
-            return hours[cell[:13]] + clock[cell[13:19]] + tails[cell[19:]]
+            return hours[cell[:13]] + clock[cell[13:]]
         except KeyError:
             return instants.text(cell, header)
 
     def cells(column: list[str]) -> Cells:
         values: Sequence[str | None]
         try:
-            values = [hours[cell[:13]] + clock[cell[13:19]] + tails[cell[19:]] for cell in column]
+            values = [hours[cell[:13]] + clock[cell[13:]] for cell in column]
+        except KeyError:
+            values = others(column)
+        return Cells(values, values, values)
+
+    def others(column: list[str]) -> Sequence[str | None]:
+        try:
+            return [hours[cell[:13]] + seconds[cell[13:19]] + tails[cell[19:]] for cell in column]
         except KeyError:
             values = each(read, column)
-            if None in values:
-                raise NotPlainError from None
-        return Cells(values, values, values)
+        if None in values:
+            raise NotPlainError
+        return values
 
     return cells

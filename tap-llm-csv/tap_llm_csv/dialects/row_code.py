@@ -155,10 +155,9 @@ class RowCode:
             return
         instants = self.instants(column.kind)
         hours, clock = self.put("hours", instants.hours), self.put("clock", instants.clock)
-        tails = self.put("tails", instants.tails)
         self.say(
             "try:",
-            f"    {value} = {hours}[{cell}[:13]] + {clock}[{cell}[13:19]] + {tails}[{cell}[19:]]",
+            f"    {value} = {hours}[{cell}[:13]] + {clock}[{cell}[13:]]",
             "except KeyError:",
             f"    {value} = {self.put('read', instants.text)}({cell}, {header!r})",
         )
