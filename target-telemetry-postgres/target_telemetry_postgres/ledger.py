@@ -111,6 +111,14 @@ class Ledger:
             self.begin(conn, stream)
             self.record(conn, stream, counts)
 
+    def was_written_by(self, conn: Connection, transaction: int) -> bool:
+        """Whether what is there of this run was last written by this transaction."""
+        query = sql.SQL(
+            "SELECT EXISTS (SELECT FROM {} WHERE run_id = %s AND xmin = %s::text::xid)"
+        ).format(self._table)
+        row = conn.execute(query, (self.run_id, transaction % 2**32)).fetchone()
+        return row is not None and bool(row[0])
+
     def finish(
         self,
         conn: Connection,

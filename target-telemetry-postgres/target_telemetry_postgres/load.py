@@ -116,7 +116,11 @@ class Load:
             self._ledger.mark_interrupted(connection)
         self._shadows = Shadows(self._database.schema)
         self._writer = Writer(
-            self._database, inside=self._inside, committed=self._committed, logger=self._logger
+            self._database,
+            inside=self._inside,
+            left_trace=self._ledger.was_written_by,
+            committed=self._committed,
+            logger=self._logger,
         )
 
     # --- The loop ----------------------------------------------------------------------------

@@ -58,11 +58,13 @@ class Writer:
         database: Database,
         *,
         inside: Callable[[Connection, Result], None],
+        left_trace: Callable[[Connection, int], bool],
         committed: Callable[[Batch, Result], None],
         logger: logging.Logger,
     ) -> None:
         self._database = database
         self._inside = inside
+        self._left_trace = left_trace
         self._committed = committed
         self._logger = logger
         self._connection: Connection | None = None
@@ -197,26 +199,23 @@ class Writer:
         return result
 
     def _was_committed(self, transaction: int, error: psycopg.Error) -> bool:
-        """Whether a commit whose answer was lost took place: appended rows must not come twice."""
+        """Whether a commit whose answer was lost took place: appended rows must not come twice.
+
+        The transaction's number alone does not tell. A server that crashed may not remember it,
+        and give it to another.
+        """
         if not is_transient(error):
             return False
-        while True:
-            row = (
-                self._fresh_connection()
-                .execute("SELECT txid_status(%s)", (transaction,))
-                .fetchone()
-            )
-            status = row[0] if row is not None else None
-            if status != "in progress":
-                return bool(status == "committed")
-            time.sleep(0.1)
-
-    def _fresh_connection(self) -> Connection:
         if self._connection is not None:
             self._connection.close()
-        connection = self.connection()
+        return self._retrying(lambda connection: self._settled(connection, transaction))
+
+    def _settled(self, connection: Connection, transaction: int) -> bool:
+        while in_progress(connection, transaction):
+            time.sleep(0.1)
+        found = self._left_trace(connection, transaction)
         connection.rollback()
-        return connection
+        return found
 
     def _retrying(self, work: Callable[[Connection], T]) -> T:
         """Run a transaction; again from its start when the server went away or broke it off."""
@@ -244,6 +243,17 @@ class Writer:
             connection.rollback()
         except psycopg.Error:
             connection.close()
+
+
+def in_progress(connection: Connection, transaction: int) -> bool:
+    """Whether a transaction, whose client has lost its connection, is still to end."""
+    try:
+        row = connection.execute("SELECT txid_status(%s)", (transaction,)).fetchone()
+    except psycopg.errors.InvalidParameterValue:
+        # The server has not come so far yet: it crashed before it wrote any of it down.
+        row = None
+    connection.rollback()
+    return row is not None and row[0] == "in progress"
 
 
 @contextmanager

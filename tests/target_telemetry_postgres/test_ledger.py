@@ -11,6 +11,7 @@ import pytest
 
 from support.postgres import url_of
 from target_telemetry_postgres.ledger import Ledger, StreamCounts, meltano_state_id
+from target_telemetry_postgres.writer import in_progress
 
 if TYPE_CHECKING:
     import psycopg
@@ -52,6 +53,31 @@ def test_a_run_has_one_row_a_stream_with_all_it_did(database: Database) -> None:
         ("jobs", "dev:tap-a-to-target-b", "succeeded", 1, 0, 0, 0, 1, 0, 0, 7, None, True, True),
         ("runs", "dev:tap-a-to-target-b", "succeeded", 13, 5, 2, 4, 0, 1, 1, 0, None, True, True),
     ]
+
+
+def test_a_run_knows_which_transaction_last_wrote_it(database: Database) -> None:
+    ledger, another = new_ledger(database), new_ledger(database)
+    with database.connect() as connection:
+        ledger.begin(connection, "runs")
+        connection.commit()
+        for keep in (True, False):
+            (number,) = connection.execute("SELECT txid_current()").fetchone()
+            ledger.record(connection, "runs", StreamCounts(1))
+            connection.commit() if keep else connection.rollback()
+            assert ledger.was_written_by(connection, number) is keep
+            assert not ledger.was_written_by(connection, number + 1)
+            assert not another.was_written_by(connection, number)
+            connection.rollback()
+
+
+def test_a_transaction_that_a_crashed_server_forgot_is_over(database: Database) -> None:
+    with database.connect() as connection:
+        (number,) = connection.execute("SELECT txid_current()").fetchone()
+        with database.connect() as beside:
+            assert in_progress(beside, number)
+            assert not in_progress(beside, number + 1_000_000)
+            connection.commit()
+            assert not in_progress(beside, number)
 
 
 def test_the_summary_is_what_the_database_says_even_when_a_flush_is_retried(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import io
 import json
 import os
 import random
@@ -17,8 +19,10 @@ import pytest
 
 from support.singer import Loader, lines, record, schema, state
 from target_telemetry_postgres.database import Database, open_database
+from target_telemetry_postgres.target import TargetTelemetryPostgres
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
 
@@ -101,32 +105,34 @@ def test_killed_at_any_moment_and_run_again_the_tables_end_the_same(
 ) -> None:
     """Each time the tap goes on from the last state that came out, as Meltano would."""
     chance = random.Random(ROUNDS)  # noqa: S311 - repeatable on purpose
-    total, size = ROUNDS * 3000, 500
     done = 0
     for _ in range(ROUNDS):
         messages: list[Any] = [STREAM, LOG]
-        for n in range(done, total):
+        for n in range(done, done + 15_000):
             messages += [record("s", {"id": n, "v": n * 7}), record("log", {"n": n})]
             if n % 100 == 99:
                 messages.append(state(done=n + 1))
-        target = start(loader, tmp_path, batch_size_rows=size, prune=False)
-        killer = threading.Timer(chance.uniform(0.6, 2.0), target.kill)
+        sent = lines(messages)
+        target = start(loader, tmp_path, batch_size_rows=500, prune=False)
+        killer = threading.Timer(chance.uniform(0.3, 1.0), target.kill)
         killer.start()
-        out, err = target.communicate(lines(messages), timeout=120)
-        killer.cancel()
+        # Its input stays open, so it cannot end before it is killed.
+        with contextlib.suppress(BrokenPipeError):
+            target.stdin.write(sent)
+            target.stdin.flush()
+        killer.join()
+        out, err = target.communicate(timeout=120)
+        assert target.returncode == -signal.SIGKILL, err
         states = [json.loads(line)["done"] for line in out.splitlines()]
         stored = {row["n"] for row in loader.table("log")} if loader.types("log") else set()
         assert set(range(max(states, default=done))) <= stored, "a state ran ahead of its rows"
         done = max(states, default=done)
-        if target.returncode == 0:
-            break
-        assert target.returncode == -signal.SIGKILL, err
-    else:
-        loader.load(
-            [STREAM, LOG],
-            [record("s", {"id": n, "v": n * 7}) for n in range(done, total)],
-            [record("log", {"n": n}) for n in range(done, total)],
-        )
+    total = done + 15_000
+    loader.load(
+        [STREAM, LOG],
+        [record("s", {"id": n, "v": n * 7}) for n in range(done, total)],
+        [record("log", {"n": n}) for n in range(done, total)],
+    )
     assert [(row["id"], row["v"]) for row in loader.table("s")] == [
         (n, n * 7) for n in range(total)
     ]
@@ -208,23 +214,35 @@ def test_a_lost_connection_in_the_middle_of_a_load_ends_in_a_correct_table(loade
 def test_a_server_that_dies_in_the_middle_of_a_load_ends_in_a_correct_table(tmp_path: Path) -> None:
     """Every Postgres process is ended at once, as by a crash; the load waits and goes on."""
     config = {"embedded_path": str(tmp_path / "pg"), "prune": False}
-    rows = range(20_000)
-    killed = []
+    killed: list[int] = []
+    sent = 0
 
     def kill(database: Database) -> None:
-        own = Loader(database, "")
-        wait_for(own, "s", 2000)
+        wait_for(Loader(database, ""), "s", 2000)
         pid_file = tmp_path / "pg" / "cluster" / "data" / "postmaster.pid"
         pid = int(pid_file.read_text().split()[0])
         os.kill(pid, signal.SIGQUIT)
         killed.append(pid)
 
+    def rows() -> Iterator[str]:
+        """Rows without a pause until the server was killed, and as many after."""
+        nonlocal sent
+        yield lines([STREAM])
+        left = 5_000
+        while left:
+            yield lines([record("s", {"id": sent, "v": sent})])
+            sent += 1
+            left -= bool(killed)
+        yield lines([state(done=sent)])
+
     with open_database(config) as database:
         killer = threading.Thread(target=kill, args=(database,))
         killer.start()
-        loader = Loader(database, "", {**config, "batch_size_rows": 200, "sqlalchemy_url": None})
-        loader.load(STREAM, [record("s", {"id": n, "v": n}) for n in rows], state(done=1))
+        target = TargetTelemetryPostgres(config={**config, "batch_size_rows": 200})
+        with contextlib.redirect_stdout(io.StringIO()) as out:
+            target.listen(rows())  # type: ignore[arg-type] # lines are all it asks for
         killer.join()
-        assert killed
-        assert [row["id"] for row in loader.table("s")] == list(rows)
-        assert loader.ledger("s")["rows_inserted"] == len(rows)
+        loader = Loader(database, "")
+        assert json.loads(out.getvalue().splitlines()[-1]) == {"done": sent}
+        assert [row["id"] for row in loader.table("s")] == list(range(sent))
+        assert loader.ledger("s")["rows_inserted"] == sent
