@@ -1,0 +1,70 @@
+"""Input from anything that yields lines: whole, at once where it is slow, and before it fails."""
+
+from __future__ import annotations
+
+import io
+from typing import TYPE_CHECKING
+
+import pytest
+
+from support.random_records import plan
+from support.singer import record, records, schema, state
+from target_telemetry_postgres import messages
+from target_telemetry_postgres.blocks import _CHOICES
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from support.singer import Loader
+
+
+def test_lines_need_no_line_ends_of_their_own() -> None:
+    assert b"".join(messages.blocks(iter(["one", "two\n", b"three"]))) == b"one\ntwo\nthree\n"  # type: ignore[arg-type]
+
+
+def test_a_buffered_source_is_read_as_it_comes() -> None:
+    source = io.BufferedReader(io.BytesIO(b"one\ntwo\nth"))
+    assert list(messages.blocks(source)) == [b"one\ntwo\n", b"th"]
+
+
+def test_lines_of_a_slow_source_do_not_wait_for_many(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(messages, "IDLE_SECONDS", 0)
+    assert list(messages.blocks(iter(["one\n", "two\n"])))[:2] == [b"one\n", b"two\n"]  # type: ignore[arg-type]
+
+
+def test_what_came_before_a_source_failed_is_passed_on() -> None:
+    def source() -> Iterator[str]:
+        yield "one\n"
+        raise OSError("the tape tore")
+
+    taken = messages.blocks(source())  # type: ignore[arg-type]
+    assert next(taken) == b"one\n"
+    with pytest.raises(OSError, match="tore"):
+        next(taken)
+
+
+def test_decoders_are_kept_for_so_many_choices_of_properties_only() -> None:
+    names = [f"p{number}" for number in range(40)]
+    made = plan({name: {"type": "integer"} for name in names}, validate=True)
+    for number in range(3 * _CHOICES):
+        row = "{" + ",".join(f'"{name}":1' for name in names[number % 39 :]) + "}"
+        assert made.blocks.decoder(row.encode()) is not None  # type: ignore[arg-type]
+    assert len(made.blocks._made) == _CHOICES
+
+
+def test_another_client_encoding_loses_no_character(
+    loader: Loader, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PGCLIENTENCODING", "LATIN1")
+    loader.execute("CREATE TABLE s (id bigint PRIMARY KEY, t varchar(3))")
+    rows = [{"id": number, "t": "日本"} for number in range(5)]
+    loader.load(
+        schema("s", {"id": {"type": "integer"}, "t": {"type": "string"}}, ["id"]),
+        records("s", rows),
+        record("s", {"id": 9, "t": "日本日本"}),
+        state(done=1),
+        invalid_record_treatment="quarantine",
+    )
+    monkeypatch.delenv("PGCLIENTENCODING")
+    assert [row["t"] for row in loader.table("s")] == ["日本"] * 5
+    assert loader.ledger("s")["rows_rejected"] == 1
