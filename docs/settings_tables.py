@@ -96,7 +96,7 @@ def with_plugin_settings(project: Path, settings: dict[str, dict[str, dict[str, 
         text = re.sub(
             rf"(    executable: {package}\n(?:    (?!settings:).*\n)*)"
             r"(?:    settings:.*\n(?:    (?:- |  ).*\n)*)?",
-            lambda match, block=block: match[1] + block,  # type: ignore[misc]
+            lambda match, block=block: match[1] + block,  # type: ignore[misc] # mypy cannot type a default
             text,
         )
     return text

@@ -8,6 +8,7 @@ from datetime import datetime
 
 import msgspec
 
+BUFFERED = 1000
 encode = msgspec.json.encode
 
 
@@ -33,7 +34,7 @@ def main(path: str) -> None:
                     }
                 )
             )
-            if len(lines) == 1000:  # noqa: PLR2004 - a buffer of some size
+            if len(lines) == BUFFERED:
                 out.write(b"\n".join(lines) + b"\n")
                 lines.clear()
         out.write(b"\n".join(lines) + b"\n")

@@ -16,6 +16,7 @@ _MODELS: Final = (
     "claude-sonnet-4-5", "claude-haiku-4-5", "claude-opus-4-5", "gpt-5", "gpt-5-mini", "gpt-4o",
     "gemini-2.5-pro", "gemini-2.5-flash",
 )  # fmt: skip
+_SUCCEEDS: Final = 0.92
 _TYPES: Final = ("plan", "execute", "review", "quick", "debug")
 _NOTES: Final = (
     "Phase 5 CI setup", "Fix typo in README", "Phase 6 test suite", "review diff", "",
@@ -33,7 +34,7 @@ def write_rows(path: Path, count: int) -> Path:
             moment += timedelta(seconds=rng.choice((0, 0, 1, 1, 2, 7)))
             file.write(
                 f"{moment:%Y-%m-%dT%H:%M:%SZ},{rng.choice(_MODELS)},{rng.randrange(200, 48_000)},"
-                f"{rng.randrange(10, 9_000)},{'true' if rng.random() < 0.92 else 'false'},"  # noqa: PLR2004
+                f"{rng.randrange(10, 9_000)},{'true' if rng.random() < _SUCCEEDS else 'false'},"
                 f"{rng.choice(_TYPES)},{rng.randrange(300, 180_000)},{rng.choice(_NOTES)}\n"
             )
     return path

@@ -11,7 +11,6 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Final, Literal
 
-from target_telemetry_postgres.blocks import Pack
 from target_telemetry_postgres.columns import (
     BOOLEAN,
     DATE,
@@ -24,12 +23,14 @@ from target_telemetry_postgres.columns import (
 )
 from target_telemetry_postgres.convert import Misfit, to_naive_timestamp
 from target_telemetry_postgres.habit import Habit
+from target_telemetry_postgres.packs import Pack
 from target_telemetry_postgres.rows import UNSET, Row
 from target_telemetry_postgres.upsert import Phrases
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from target_telemetry_postgres.copytext import CopyText
     from target_telemetry_postgres.rejection import Rejection
     from target_telemetry_postgres.upsert import Shape
 
@@ -77,9 +78,8 @@ class Part:
     unmentioned: frozenset[str] = frozenset()
     #: The rows in another form, instead of `rows`.
     pack: Pack | None = None
-    #: What COPY takes for all rows, where it could be made beforehand, and how many they are then.
-    text: bytes | None = None
-    size: int = 0
+    #: What COPY takes for all rows, where it could be made beforehand.
+    text: CopyText | None = None
 
     def listed(self) -> list[Row]:
         """The rows as lists, whatever form they have."""
@@ -93,11 +93,6 @@ class Batch:
     parts: list[Part]
     rejections: list[Rejection]
     state: bytes | None = None
-
-    @property
-    def rows(self) -> int:
-        """How many rows will be sent."""
-        return sum(len(part.rows) + len(part.deleted) for part in self.parts)
 
 
 class Buffer:
@@ -172,8 +167,7 @@ class Buffer:
 
     def add_whole(self, row: Row) -> None:
         """As `add`, for a row that is known to have every column."""
-        if self._pack is not None:
-            self._unpack()
+        self._unpack()
         if self._key_of is None:
             self._list.append(row)
             return

@@ -7,9 +7,7 @@ time. A block with anything in it that is not ordinary is left to the other road
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from functools import partial
-from itertools import chain
 from operator import attrgetter
 from typing import TYPE_CHECKING, Any, Final, Literal, Union
 
@@ -18,40 +16,26 @@ from msgspec.structs import astuple
 
 from target_telemetry_postgres import copytext
 from target_telemetry_postgres.convert import exact
-from target_telemetry_postgres.fastlane import NULL, Fix, NotPlain, Number, Spelled, check_numbers
+from target_telemetry_postgres.fastlane import NULL, Lane, NotPlain, Number, Spelled, check_numbers
 from target_telemetry_postgres.shapes import Inexpressible, record_type
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from target_telemetry_postgres.rows import Row
-
 #: After so many blocks in a row that were not ordinary, most are no longer tried.
 _PATIENCE: Final = 4
 _LONGEST_REST: Final = 64
 
-#: For how many choices of properties a decoder is kept.
+#: How many choices of properties have a decoder, beside the one of complete records.
 _CHOICES: Final = 16
 
 _properties: Final = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
-_values: Final = msgspec.json.Decoder(list[Any], float_hook=exact).decode
 
 
 class State(msgspec.Struct, tag_field="type", tag="STATE", gc=False):
     """A STATE message among the records."""
 
     value: msgspec.Raw
-
-
-@dataclass(frozen=True, slots=True)
-class Lane:
-    """A property: how a value of it is decoded, and what remains to be done to it then."""
-
-    name: str
-    kind: Any
-    fix: Fix | None
-    null_ok: bool
-    required: bool
 
 
 class Blocks:
@@ -73,16 +57,15 @@ class Blocks:
         except (msgspec.MsgspecError, UnicodeDecodeError):
             return None
         missing = tuple(at for at, lane in enumerate(self._lanes) if lane.name not in names)
+        if any(self._lanes[at].required for at in missing):
+            return None
         if missing not in self._made:
-            if len(self._made) >= _CHOICES:
-                # The one that was made first; where there are so many, none is worth much.
-                del self._made[next(iter(self._made))]
+            if missing and len(self._made) >= _CHOICES:
+                return None
             self._made[missing] = self._make(missing)
         return self._made[missing]
 
     def _make(self, missing: tuple[int, ...]) -> BlockDecoder | None:
-        if any(self._lanes[at].required for at in missing):
-            return None
         lanes = [lane for at, lane in enumerate(self._lanes) if at not in missing]
         # One that leaves out a property may not meet it in the next record as if it were unknown.
         strict = self._forbid_unknown or bool(missing)
@@ -211,61 +194,3 @@ def _fix(records: Sequence[Any], field: str, lane: Lane) -> None:
             setattr(record, field, fix(value))
         elif not lane.null_ok:
             raise NotPlain
-
-
-class Pack:
-    """Rows that are as good as COPY's text; lists again only if the server refuses one."""
-
-    __slots__ = ("_keys", "_lines", "_numbers", "missing", "ordered")
-
-    def __init__(self, missing: tuple[int, ...]) -> None:
-        #: See `BlockDecoder.missing`.
-        self.missing = missing
-        self._lines: list[bytes] = []
-        self._keys: list[Any] = []
-        self._numbers: list[Sequence[int]] = []
-        #: Whether the text is in the order of the key.
-        self.ordered = False
-
-    def add(self, lines: bytes, keys: list[Any] | None, numbers: Sequence[int]) -> None:
-        """More rows, from `BlockDecoder.rows`, and the input lines they came from."""
-        self._lines.append(lines)
-        self._keys += keys or ()
-        self._numbers.append(numbers)
-
-    @property
-    def repeats(self) -> bool:
-        """Whether a key comes more than once."""
-        return len(set(self._keys)) != len(self._keys)
-
-    def text(self) -> tuple[bytes, int]:
-        """For COPY, the last row of each key in the order of the keys, and how many rows.
-
-        In that order the server finds its way in the table's index sooner, too.
-        """
-        lines = b"".join(self._lines)
-        if not self._keys:
-            return copytext.copy_text(lines), sum(map(len, self._numbers))
-        rows = dict(zip(self._keys, copytext.split(lines), strict=True))
-        try:
-            keys = sorted(rows)
-        except TypeError:
-            # A null among them is neither less nor more than another key.
-            return copytext.joined(rows.values()), len(rows)
-        self.ordered = True
-        return copytext.joined(map(rows.__getitem__, keys)), len(rows)
-
-    def last_rows(self) -> list[Row]:
-        """The last row of each key as the other roads make it."""
-        rows = self.rows()
-        return list(dict(zip(self._keys, rows, strict=True)).values()) if self._keys else rows
-
-    def rows(self) -> list[Row]:
-        """Every row as the other roads make it."""
-        pieces = copytext.split(b"".join(self._lines))
-        rows = [_values(b"[%b]" % piece) for piece in pieces]
-        for row, number in zip(rows, chain.from_iterable(self._numbers), strict=True):
-            for at in self.missing:
-                row.insert(at, msgspec.UNSET)
-            row.append(number)
-        return rows

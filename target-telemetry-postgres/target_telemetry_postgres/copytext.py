@@ -9,7 +9,7 @@ take off the brackets and to undo the escapes that only JSON has.
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import msgspec
 
@@ -25,6 +25,20 @@ _WHITE: Final = {b"b": b"\b", b"f": b"\f", b"n": b"\n", b"r": b"\r", b"t": b"\t"
 _CODE: Final = re.compile(rb"\\u00([01][0-9a-f])")
 
 _encode: Final = msgspec.json.Encoder(decimal_format="number").encode_lines
+
+
+class CopyText(NamedTuple):
+    """Rows as COPY takes them.
+
+    Attributes:
+        text: All of them.
+        rows: How many they are.
+        in_order: Whether they come in the order of their keys.
+    """
+
+    text: bytes
+    rows: int
+    in_order: bool = False
 
 
 def json_lines(rows: Sequence[Sequence[Any]]) -> bytes | None:
@@ -47,7 +61,7 @@ def joined(rows: Iterable[bytes]) -> bytes:
     return _unescaped(b"\n".join(rows))
 
 
-def copy_text(lines: bytes) -> bytes:
+def from_lines(lines: bytes) -> bytes:
     """What `json_lines` made as text for COPY."""
     return _unescaped(lines[1:-2].replace(_SEAM, b"\n"))
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from decimal import Decimal
 from typing import Annotated, Any, Final, Union
 
@@ -55,6 +56,17 @@ _NUMBER_WORDS: Final = {
     "exclusiveMinimum": "gt",
     "exclusiveMaximum": "lt",
 }
+
+
+@dataclass(frozen=True, slots=True)
+class Lane:
+    """A property: how a value of it is decoded, and what remains to be done to it then."""
+
+    name: str
+    kind: Any
+    fix: Fix | None
+    null_ok: bool
+    required: bool
 
 
 class NotPlain(Exception):  # noqa: N818 - a detour, not an error

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass, field, replace
 from operator import itemgetter
 from typing import TYPE_CHECKING, Any, Final
@@ -11,10 +10,10 @@ import psycopg
 
 from target_telemetry_postgres import upsert
 from target_telemetry_postgres.convert import array_literal
-from target_telemetry_postgres.copytext import copy_text, json_lines
+from target_telemetry_postgres.copytext import CopyText, from_lines, json_lines
+from target_telemetry_postgres.culprit import without_culprit
 from target_telemetry_postgres.habit import MOSTLY
 from target_telemetry_postgres.ledger import StreamCounts
-from target_telemetry_postgres.rejection import Rejection
 from target_telemetry_postgres.rows import UNSET, Row
 
 if TYPE_CHECKING:
@@ -23,6 +22,7 @@ if TYPE_CHECKING:
     from psycopg import sql
 
     from target_telemetry_postgres.batches import Batch, Destination, Part
+    from target_telemetry_postgres.rejection import Rejection
     from target_telemetry_postgres.upsert import Shape
 
 Connection = psycopg.Connection[tuple[Any, ...]]
@@ -30,9 +30,6 @@ Connection = psycopg.Connection[tuple[Any, ...]]
 #: Errors that are about a value, not about the server or the statement.
 VALUE_ERRORS: Final = (psycopg.DataError, psycopg.IntegrityError)
 _TOO_LARGE: Final = ("54000", "54001", "53400")
-#: How much text is handed over at a time.
-_PIECE: Final = 1 << 17
-_COPY_LINE: Final = re.compile(r"\D*(\d+)(?:, \D*? ([^:]+))?")
 
 
 class _NotNew(Exception):  # noqa: N818 - a detour, not an error
@@ -51,10 +48,9 @@ class Result:
 def make_ready(part: Part) -> None:
     """Do what needs no connection; for the thread that decodes, while another batch is written."""
     if part.pack is not None:
-        part.text, part.size = part.pack.text()
+        part.text = part.pack.text()
         return
     shape = part.destination.shape
-    part.size = len(part.rows)
     if part.absent:
         # A row that another replaced may come after all, and may leave out more.
         part.unmentioned = _unmentioned(shape, [*part.rows, *part.replaced.values()])
@@ -62,7 +58,8 @@ def make_ready(part: Part) -> None:
     if part.rows and len(shape.columns) > len(part.unmentioned) and not part.absent:
         cells = _cells(replace(shape, unmentioned=part.unmentioned))
         lines = json_lines(list(map(cells, part.rows)))
-        part.text = None if lines is None else copy_text(lines)
+        if lines is not None:
+            part.text = CopyText(from_lines(lines), len(part.rows))
 
 
 def write(connection: Connection, batch: Batch, *, apart: bool = False) -> Result:
@@ -121,10 +118,8 @@ def _put_together(connection: Connection, part: Part, counts: StreamCounts) -> l
     """Everything of a stream, if the server refuses nothing."""
     if part.deleted:
         counts.deleted += _delete(connection, part)
-    if part.text is not None:
-        _put(connection, part, None, counts)
-    elif part.rows:
-        _put(connection, part, part.rows, counts)
+    if part.text is not None or part.rows:
+        _put(connection, part, part.text or part.rows, counts)
     return []
 
 
@@ -146,7 +141,9 @@ def _put_apart(connection: Connection, part: Part, counts: StreamCounts) -> list
         except psycopg.Error as error:
             if not about_a_value(error):
                 raise
-            rows, rejection = _without_culprit(connection, part, rows, error)
+            rows, rejection = without_culprit(
+                part, rows, error, lambda some: _refused(connection, part, some)
+            )
             refused.append(rejection)
         else:
             counts.inserted += done.inserted
@@ -175,6 +172,18 @@ def _put_apart_by_key(
             connection.execute(upsert.empty_stage(part.destination.shape))
 
 
+def _refused(connection: Connection, part: Part, rows: Sequence[Row]) -> psycopg.Error | None:
+    """What the server says of these rows; what is tried is rolled back."""
+    try:
+        with connection.transaction(force_rollback=True):
+            _put_apart_by_key(connection, part, rows, StreamCounts())
+    except psycopg.Error as error:
+        if not about_a_value(error):
+            raise
+        return error
+    return None
+
+
 def about_a_value(error: psycopg.Error) -> bool:
     """Whether the server refuses a row, rather than the statement or everything."""
     if error.sqlstate in _TOO_LARGE:
@@ -183,22 +192,19 @@ def about_a_value(error: psycopg.Error) -> bool:
 
 
 def _put(
-    connection: Connection, part: Part, rows: Sequence[Row] | None, counts: StreamCounts
+    connection: Connection, part: Part, rows: CopyText | Sequence[Row], counts: StreamCounts
 ) -> None:
-    """Store rows that are all good, or raise what the server says of the first bad one.
-
-    None means all of them, as the text that was made of them.
-    """
+    """Store rows that are all good, or raise what the server says of the first bad one."""
     destination = part.destination
     shape = replace(destination.shape, unmentioned=part.unmentioned)
-    if rows is not None and not shape.columns:
+    if not shape.columns:
         connection.execute(upsert.insert_empty(shape, len(rows)))
         counts.inserted += len(rows)
     elif destination.mode == "append":
         counts.inserted += _fill(connection, upsert.copy_to_target, part, shape, rows)
-    elif rows is None and _expects_new(part):
+    elif isinstance(rows, CopyText) and _expects_new(destination, rows):
         try:
-            counts.inserted += _fill(connection, upsert.copy_to_target, part, shape, None)
+            counts.inserted += _fill(connection, upsert.copy_to_target, part, shape, rows)
         except (psycopg.errors.UniqueViolation, psycopg.errors.ExclusionViolation) as error:
             destination.habit.disappointed()
             raise _NotNew from error
@@ -206,19 +212,17 @@ def _put(
         inserted, written = _merge(connection, part, shape, rows)
         counts.inserted += inserted
         counts.updated += written - inserted
-        if destination.mode == "upsert" and rows is None:
-            destination.habit.merged(part.size, inserted=inserted, written=written)
+        if destination.mode == "upsert" and isinstance(rows, CopyText):
+            destination.habit.merged(rows.rows, inserted=inserted, written=written)
 
 
-def _expects_new(part: Part) -> bool:
+def _expects_new(destination: Destination, rows: CopyText) -> bool:
     """Whether to do without staging; in the order of the keys, as ever."""
-    destination = part.destination
-    ordered = part.pack is not None and part.pack.ordered
-    return ordered and destination.takes_copies and destination.habit.expects_new(part.size)
+    return rows.in_order and destination.takes_copies and destination.habit.expects_new(rows.rows)
 
 
 def _merge(
-    connection: Connection, part: Part, shape: Shape, rows: Sequence[Row] | None
+    connection: Connection, part: Part, shape: Shape, rows: CopyText | Sequence[Row]
 ) -> tuple[int, int]:
     destination, absent, say = part.destination, part.absent, part.destination.phrases.say
     connection.execute(say(upsert.create_stage, shape))
@@ -230,7 +234,8 @@ def _merge(
         connection.execute(say(upsert.fill_absent, shape, null_keys=part.null_keys))
     skip_known = destination.habit.known
     if not skip_known:
-        sampled, known = _pair(connection, upsert.sample_unchanged(shape, part.size))
+        amount = rows.rows if isinstance(rows, CopyText) else len(rows)
+        sampled, known = _pair(connection, upsert.sample_unchanged(shape, amount))
         skip_known = known >= MOSTLY * max(sampled, 1)
     columns = not destination.partitioned
     return _pair(
@@ -281,18 +286,17 @@ def _fill(
     make: Callable[..., sql.Composed],
     part: Part,
     shape: Shape,
-    rows: Sequence[Row] | None,
+    rows: CopyText | Sequence[Row],
     **options: bool,
 ) -> int:
-    """COPY the rows, or the text that was made of all of them."""
-    if rows is not None:
+    """COPY rows in either form; returns how many were stored."""
+    if not isinstance(rows, CopyText):
         cells = _with_absent if part.absent else _cells(shape)
         return _copy(connection, make(shape, text=False, **options), rows, cells)
-    text = memoryview(part.text or b"")
+    statement = part.destination.phrases.say(make, shape, text=True, **options)
     with connection.cursor() as cursor:
-        with cursor.copy(part.destination.phrases.say(make, shape, text=True, **options)) as copy:
-            for start in range(0, len(text), _PIECE):
-                copy.write(text[start : start + _PIECE])
+        with cursor.copy(statement) as copy:
+            copy.write(rows.text)
         return cursor.rowcount
 
 
@@ -326,78 +330,3 @@ def _pair(connection: Connection, statement: sql.Composed | str) -> tuple[int, i
 def _one(connection: Connection, statement: sql.Composed | str) -> tuple[Any, ...]:
     row = connection.execute(statement).fetchone()
     return row if row is not None else (0, 0)
-
-
-# --- The one row that the server refuses -----------------------------------------------------
-
-
-def _without_culprit(
-    connection: Connection, part: Part, rows: Sequence[Row], error: psycopg.Error
-) -> tuple[list[Row], Rejection]:
-    """The rows without the one that the server refused, and why it did."""
-    at, column = _place(error, part.destination)
-    if at is None or at >= len(rows):
-        at, error = _search(connection, part, rows, error)
-    rejection = _rejection(part.destination, rows[at], error, column or error.diag.column_name)
-    earlier = part.replaced.get(id(rows[at]))
-    instead = [] if earlier is None else [earlier]
-    return [*rows[:at], *instead, *rows[at + 1 :]], rejection
-
-
-def _place(error: psycopg.Error, destination: Destination) -> tuple[int | None, str | None]:
-    """The row and column that COPY names in its context, in whatever language."""
-    appending = destination.mode == "append"
-    into = destination.table if appending else destination.shape.stage_name
-    copying = f"COPY {into}, "
-    for line in (error.diag.context or "").splitlines():
-        match = line.startswith(copying) and _COPY_LINE.match(line, len(copying))
-        if match:
-            return int(match[1]) - 1, match[2]
-    return None, None
-
-
-def _search(
-    connection: Connection, part: Part, rows: Sequence[Row], error: psycopg.Error
-) -> tuple[int, psycopg.Error]:
-    """Find a refused row by halving; what is tried is rolled back."""
-    low, high = 0, len(rows)
-    while high - low > 1:
-        middle = (low + high) // 2
-        refused = _refused(connection, part, rows[low:middle])
-        if refused is None:
-            low = middle
-        else:
-            high, error = middle, refused
-    return low, error
-
-
-def _refused(connection: Connection, part: Part, rows: Sequence[Row]) -> psycopg.Error | None:
-    try:
-        with connection.transaction(force_rollback=True):
-            _put_apart_by_key(connection, part, rows, StreamCounts())
-    except psycopg.Error as error:
-        if not about_a_value(error):
-            raise
-        return error
-    return None
-
-
-def _rejection(
-    destination: Destination, row: Row, error: psycopg.Error, column: str | None
-) -> Rejection:
-    names = list(destination.shape.columns)
-    record = {
-        destination.originals.get(name, name): value
-        for name, value in zip(names, row[:-1], strict=True)
-        if value is not UNSET
-    }
-    original = destination.originals.get(column, column) if column else None
-    reason = error.diag.message_primary or str(error)
-    return Rejection(
-        destination.stream,
-        reason,
-        record,
-        original,
-        record.get(original) if original else None,
-        row[-1],
-    )

@@ -17,9 +17,9 @@ from jsonschema import ValidationError
 from msgspec.structs import astuple
 from singer_sdk.exceptions import InvalidRecord
 
-from target_telemetry_postgres.blocks import Blocks, Lane
+from target_telemetry_postgres.blocks import Blocks
 from target_telemetry_postgres.convert import Misfit, converter, exact
-from target_telemetry_postgres.fastlane import NotPlain, lane, unchecked_lane
+from target_telemetry_postgres.fastlane import Lane, NotPlain, lane, unchecked_lane
 from target_telemetry_postgres.rejection import Rejection
 from target_telemetry_postgres.schemas import RecordValidator, validator
 from target_telemetry_postgres.shapes import Inexpressible, record_type

@@ -137,6 +137,33 @@ def mode_of(options: Options, definition: Definition, table: Table, key: Sequenc
     return "upsert" if definition.key else "append"
 
 
+@dataclass(frozen=True, slots=True)
+class Expiry:
+    """When a stream's rows are too old to be stored.
+
+    Attributes:
+        at: The place of the time in a row.
+        property: What the tap calls it.
+        cutoff: The instant.
+        safe_day: From this day on no time has expired, whatever its offset.
+    """
+
+    at: int
+    property: str
+    cutoff: str
+    safe_day: str
+
+    def has_come(self, value: Any) -> bool:
+        """Whether a row of this time is too old."""
+        if not isinstance(value, str):
+            return False
+        try:
+            return to_naive_timestamp(value) < self.cutoff
+        except Misfit:
+            # Beyond what Python counts: with an offset, the first hours of time are before it.
+            return value.lstrip().startswith("0001")
+
+
 class Sink:
     """Takes the records of one stream, and holds its rows until the next flush."""
 
@@ -195,7 +222,7 @@ class Sink:
         self._deletes = options.hard_delete and bool(definition.key)
         names = list(definition.properties)
         self._deleted_at = names.index(DELETED_AT) if definition.reads_deletion else None
-        self._event_time: tuple[int, str] | None = None
+        self._expiry: Expiry | None = None
         deletes = self._deletes and self._deleted_at is not None
         self._bare = not definition.appended and not deletes
         #: Columns that get something else than null, or an error, where nothing is given.
@@ -204,17 +231,18 @@ class Sink:
             for at, name in enumerate(types)
             if into.columns[name].not_null or into.columns[name].has_default
         )
-        self._plain = self._bare
 
     def refuse_before(self, column: str, instant: datetime) -> None:
         """Count rows older than this as expired instead of storing them."""
         columns = list(self.destination.shape.columns)
         if column in columns:
             utc = instant.astimezone(timezone.utc).replace(tzinfo=None)
-            self._event_time = (columns.index(column), utc.isoformat())
-            self._event_name = self.destination.originals[column]
-            self._not_before = (utc + _ANY_OFFSET).date().isoformat()
-            self._plain = False
+            self._expiry = Expiry(
+                columns.index(column),
+                self.destination.originals[column],
+                utc.isoformat(),
+                (utc + _ANY_OFFSET).date().isoformat(),
+            )
 
     def take(self) -> Part | None:
         """Everything buffered; what comes from here on belongs to another batch."""
@@ -240,17 +268,16 @@ class Sink:
         if not self.buffer.takes_packed(decoder.missing):
             raise NotPlain
         lines, keys = decoder.rows(records)
-        if self._event_time is not None:
-            values = decoder.column(records, self._event_name)
+        if self._expiry is not None:
+            values = decoder.column(records, self._expiry.property)
             times = [value for value in values if isinstance(value, str)]
-            # By the day alone, whatever the offset; nearer the cutoff each is looked at.
-            if times and min(times) < self._not_before:
+            if times and min(times) < self._expiry.safe_day:
                 raise NotPlain
         self.buffer.pack(lines, keys, numbers, decoder.missing)
 
     def accept_whole(self, row: Row, line: int) -> bool:
         """Buffer a row that has every property and needs nothing beside it; False if it does."""
-        if not self._plain:
+        if self._expiry is not None or not self._bare:
             return False
         self.buffer.read += 1
         row.append(line)
@@ -272,22 +299,9 @@ class Sink:
         elif self._versioned:
             row.append(version)
         row.append(line)
-        if self._event_time is not None and self._expired(row):
+        if self._expiry is not None and self._expiry.has_come(row[self._expiry.at]):
             self.buffer.expired += 1
         elif deleted_at is not None and self._deletes:
             self.buffer.delete(row)
         else:
             self.buffer.add(row)
-
-    def _expired(self, row: Row) -> bool:
-        if self._event_time is None:
-            return False
-        index, cutoff = self._event_time
-        value = row[index]
-        if not isinstance(value, str):
-            return False
-        try:
-            return to_naive_timestamp(value) < cutoff
-        except Misfit:
-            # Beyond what Python counts: with an offset, the first hours of time are before it.
-            return value.lstrip().startswith("0001")

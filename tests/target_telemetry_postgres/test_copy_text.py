@@ -11,7 +11,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from psycopg import sql
 
-from target_telemetry_postgres.copytext import OPTIONS, copy_text, joined, json_lines, split
+from target_telemetry_postgres.copytext import OPTIONS, from_lines, joined, json_lines, split
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -115,7 +115,7 @@ def test_copy_stores_the_same_of_our_text_as_of_psycopgs(
 ) -> None:
     lines = json_lines(rows)
     assert lines is not None
-    stored = _stored(server, "ours", copy_text(lines))
+    stored = _stored(server, "ours", from_lines(lines))
     assert stored == _stored(server, "theirs", rows)
     assert [row[0] for row in stored] == [row[0] for row in rows]
 
@@ -129,7 +129,7 @@ def test_rows_can_be_taken_apart_and_put_together_in_another_order(
     pieces = split(json_lines(rows) or b"")
     assert len(pieces) == len(rows)
     shuffled = json_lines([rows[number] for number in order]) or b""
-    assert joined([pieces[number] for number in order]) == copy_text(shuffled)
+    assert joined([pieces[number] for number in order]) == from_lines(shuffled)
 
 
 def test_a_stream_of_one_column_needs_no_commas(server: psycopg.Connection[Any]) -> None:
@@ -137,7 +137,7 @@ def test_a_stream_of_one_column_needs_no_commas(server: psycopg.Connection[Any])
     server.execute("CREATE TEMP TABLE one (n int GENERATED ALWAYS AS IDENTITY, v text)")
     with server.cursor() as cursor:
         with cursor.copy(f"COPY one (v) FROM STDIN WITH ({OPTIONS})") as copy:
-            copy.write(copy_text(json_lines([[word] for word in words]) or b""))
+            copy.write(from_lines(json_lines([[word] for word in words]) or b""))
         found = cursor.execute("SELECT v FROM one ORDER BY n").fetchall()
     assert [value for (value,) in found] == words
 

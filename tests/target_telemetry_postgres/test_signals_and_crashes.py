@@ -240,7 +240,7 @@ def test_a_server_that_dies_in_the_middle_of_a_load_ends_in_a_correct_table(tmp_
         killer.start()
         target = TargetTelemetryPostgres(config={**config, "batch_size_rows": 200})
         with contextlib.redirect_stdout(io.StringIO()) as out:
-            target.listen(rows())  # type: ignore[arg-type] # lines are all it asks for
+            target.listen(rows())
         killer.join()
         loader = Loader(database, "")
         assert json.loads(out.getvalue().splitlines()[-1]) == {"done": sent}
