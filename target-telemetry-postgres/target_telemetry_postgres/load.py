@@ -27,6 +27,7 @@ from target_telemetry_postgres.intake import Intake
 from target_telemetry_postgres.ledger import Ledger, StreamCounts, meltano_state_id
 from target_telemetry_postgres.migrate import ensure_schema
 from target_telemetry_postgres.overwrite import Shadows
+from target_telemetry_postgres.rejection import InvalidRecordAt
 from target_telemetry_postgres.rejects import Rejects
 from target_telemetry_postgres.settings import with_defaults
 from target_telemetry_postgres.streams import Definition, Options, Sink
@@ -133,7 +134,9 @@ class Load:
         except (Stopped, KeyboardInterrupt):
             self.interrupt()
         except BaseException as error:
-            self.fail(error)
+            earliest = self.fail(error)
+            if earliest is not error:
+                raise earliest from None
             raise
         return self._feed.seen
 
@@ -289,17 +292,26 @@ class Load:
             self._ledger.record(connection, table, StreamCounts(pruned=rows))
             connection.commit()
 
-    def fail(self, error: BaseException) -> None:
-        """Keep what came before a bad message, which is as true as ever, and say what ended it."""
+    def fail(self, error: BaseException) -> BaseException:
+        """Keep what came before a bad message, which is as true as ever, and say what ended it.
+
+        Returns:
+            What ended it: a record that the writer, who is behind, came to only now is the earlier.
+        """
         if self._closed:
-            return
+            return error
+        earliest = error
         try:
+            self._writer.check()
             if self._writer.working and self._options.load_method != "overwrite":
                 self.flush()
                 self._writer.drain(give_up=self._stopping)
+        except InvalidRecordAt as refused:
+            earliest = refused
         except (TelemetryError, SingerSDKError, psycopg.Error, Stopped) as second:
             self._logger.debug("What came before the failure could not be written: %s", second)
-        self._stop("failed", sentence(error))
+        self._stop("failed", sentence(earliest))
+        return earliest
 
     def interrupt(self) -> None:
         """A signal: let the open transaction end or roll it back, and leave with its number."""

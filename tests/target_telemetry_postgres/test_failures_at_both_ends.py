@@ -41,6 +41,17 @@ def run(config: str, text: str = "") -> subprocess.CompletedProcess[str]:
     )
 
 
+def begun(config: str) -> subprocess.Popen[str]:
+    """The command at work."""
+    return subprocess.Popen(
+        [sys.executable, "-m", "target_telemetry_postgres", "--config", config],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
 def written(folder: Path, **settings: Any) -> str:
     file = folder / "config.json"
     file.write_text(json.dumps(settings))
@@ -159,14 +170,7 @@ def test_a_signal_while_old_rows_go_ends_the_run_with_its_number(
     loader.execute(
         "CREATE TRIGGER dawdle BEFORE DELETE ON llm_calls FOR EACH ROW EXECUTE FUNCTION dawdle()"
     )
-    config = written(tmp_path, sqlalchemy_url=loader.url)
-    target = subprocess.Popen(
-        [sys.executable, "-m", "target_telemetry_postgres", "--config", config],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
+    target = begun(written(tmp_path, sqlalchemy_url=loader.url))
     assert target.stdin is not None
     target.stdin.write(lines([STREAM, record("s", {"id": 1}), state(a=1)]))
     target.stdin.close()
@@ -186,13 +190,7 @@ def test_a_signal_while_a_server_is_awaited_ends_the_wait(tmp_path: Path) -> Non
     config = written(
         tmp_path, sqlalchemy_url="postgresql://u@127.0.0.1:1/db", connect_retry_seconds=600
     )
-    target = subprocess.Popen(
-        [sys.executable, "-m", "target_telemetry_postgres", "--config", config],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
+    target = begun(config)
     assert target.stderr is not None
     for line in target.stderr:
         if "Trying again" in line:

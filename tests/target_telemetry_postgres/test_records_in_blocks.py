@@ -504,7 +504,8 @@ def test_the_record_that_the_server_refuses_is_the_one_that_is_named(
     messages = [STREAM, *(ordinary(number, t=f"a\n{number}") for number in range(60))]
     messages[42] = ordinary(100, **mistake)
     messages.insert(20, state(at=20))
-    done = both(loader, messages, made=[STRICT], taken=60, batch_size_rows=size)
+    # The writer's refusal ends the run, at the latest when the last batch is handed over.
+    done = both(loader, messages, made=[STRICT], taken=42, batch_size_rows=size)
     assert done.error is not None
     assert "line=44" in done.error
     assert done.states == ([{"at": 20}] if size == 7 else [])

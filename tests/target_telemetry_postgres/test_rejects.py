@@ -41,6 +41,27 @@ def test_what_only_the_server_refuses_is_named_too(loader: Loader, bad: str) -> 
     assert bad in sentence(caught.value)
 
 
+@pytest.mark.parametrize("size", [5, 1000])
+@pytest.mark.parametrize("method", ["upsert", "append-only"])
+def test_of_two_bad_records_the_earlier_is_named_though_it_is_noticed_later(
+    loader: Loader, size: int, method: str
+) -> None:
+    loader.load(STREAM)
+    loader.execute(
+        "CREATE FUNCTION dawdle() RETURNS trigger LANGUAGE plpgsql AS"
+        " $$BEGIN PERFORM pg_sleep(0.3); RETURN NULL; END$$"
+    )
+    loader.execute("CREATE TRIGGER dawdle BEFORE INSERT ON s EXECUTE FUNCTION dawdle()")
+    loader.execute("ALTER TABLE s ADD CHECK (cost <> 13)")
+    rows: list[dict[str, Any]] = [{"id": n, "cost": 13 if n == 3 else 1} for n in range(20)]
+    rows[9]["id"] = "x"
+    with pytest.raises(InvalidRecord) as caught:
+        loader.load(STREAM, records("s", rows), batch_size_rows=size, load_method=method)
+    assert sentence(caught.value).startswith("stream 's', line 5: ")
+    assert loader.ledger("s")["error"].startswith("stream 's', line 5: ")
+    assert loader.table("s") == []
+
+
 def test_a_bad_record_costs_itself_and_not_its_batch(loader: Loader) -> None:
     rows: list[dict[str, Any]] = [{"id": n, "at": None, "cost": 1.5} for n in range(1000)]
     rows[10]["id"] = "ten"
