@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 import json
 import sys
 import tempfile
@@ -10,10 +9,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from bench.options import parser
 from bench.page import ROOT, table, write_fragment
 from bench.target.environments import UnavailableError
 
 if TYPE_CHECKING:
+    import argparse
     from collections.abc import Sequence
 
     from bench.github.contenders import Contender
@@ -154,16 +155,10 @@ def _row(result: Result) -> tuple[str, ...]:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="python -m bench github", description=__doc__)
-    parser.add_argument("--runs", type=int, default=3_000, help="runs in the month (%(default)s)")
-    parser.add_argument(
+    made = parser("github", __doc__)
+    made.add_argument("--runs", type=int, default=3_000, help="runs in the month (%(default)s)")
+    made.add_argument(
         "--syncs", type=int, default=8, help="syncs in the last 10 days (%(default)s)"
     )
-    parser.add_argument("--verbose", action="store_true", help="show why syncs failed")
-    parser.add_argument(
-        "--page",
-        action=argparse.BooleanOptionalAction,
-        default=True,
-        help="keep the section for docs/benchmarks.md",
-    )
-    return parser
+    made.add_argument("--verbose", action="store_true", help="show why syncs failed")
+    return made

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 import json
 import shlex
 import statistics
@@ -17,6 +16,7 @@ from typing import TYPE_CHECKING
 from bench.llm_csv.contenders import CONTENDERS, Contender, our_tap
 from bench.llm_csv.rows import write_rows
 from bench.measure import Run, run
+from bench.options import parser_of_rounds
 from bench.page import table, write_fragment
 from bench.target.environments import UnavailableError
 
@@ -29,7 +29,7 @@ _MICRO = 1e6
 
 def main(arguments: Sequence[str]) -> int:
     """Measure, print the section, and keep it for the page."""
-    options = _parser().parse_args(arguments)
+    options = parser_of_rounds("llm-csv", __doc__, rows=1_000_000).parse_args(arguments)
     with tempfile.TemporaryDirectory(prefix="bench-llm-csv-") as place:
         folder = Path(place)
         path = write_rows(folder / "usage.csv", options.rows)
@@ -151,16 +151,3 @@ def _last_state(path: Path) -> object:
             if line.startswith('{"type":"STATE"'):
                 last = json.loads(line)["value"]
     return last
-
-
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="python -m bench llm-csv", description=__doc__)
-    parser.add_argument("--rows", type=int, default=1_000_000, help="rows (default 1,000,000)")
-    parser.add_argument("--rounds", type=int, default=3, help="rounds (default 3)")
-    parser.add_argument(
-        "--no-page",
-        dest="page",
-        action="store_false",
-        help="print only; leave docs/benchmarks.md as it is",
-    )
-    return parser

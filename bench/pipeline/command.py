@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 import json
 import sys
 import tempfile
@@ -12,6 +11,7 @@ from pathlib import Path
 from statistics import median
 from typing import TYPE_CHECKING, Final
 
+from bench.options import parser_of_rounds
 from bench.page import ROOT, table, write_fragment
 from bench.pipeline import ways
 from bench.pipeline.files import write_log_apart
@@ -46,7 +46,7 @@ largest process.
 
 def main(arguments: Sequence[str]) -> int:
     """Measure, print the section, and keep it for the page."""
-    options = _parser().parse_args(arguments)
+    options = parser_of_rounds("pipeline", __doc__, rows=1_000_000).parse_args(arguments)
     chosen: dict[str, Callable[[ways.Setting], ways.Passed]] = {
         "floor": ways.floor,
         "meltano": ways.through_meltano,
@@ -125,16 +125,3 @@ def _row(
         "" if floor else f"{median(one.peak_bytes for one in ran) / 2**20:.0f}",
         "" if floor else f"{median(one.cpu_seconds for one in ran):.1f}",
     ]
-
-
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="python -m bench pipeline", description=__doc__)
-    parser.add_argument("--rows", type=int, default=1_000_000, help="calls (default 1,000,000)")
-    parser.add_argument("--rounds", type=int, default=3, help="rounds (default 3)")
-    parser.add_argument(
-        "--no-page",
-        dest="page",
-        action="store_false",
-        help="print only; leave docs/benchmarks.md as it is",
-    )
-    return parser

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 import json
 import re
 import sys
@@ -11,6 +10,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from bench.options import parser_of_rounds
 from bench.page import ROOT, write_fragment
 from bench.target.contenders import CONTENDERS
 from bench.target.environments import UnavailableError, environment
@@ -20,6 +20,7 @@ from bench.target.rounds import FIRST, make_template, measure
 from bench.target.server import BenchError, scratch_server
 
 if TYPE_CHECKING:
+    import argparse
     from collections.abc import Sequence
 
     from bench.target.rounds import Measured
@@ -75,20 +76,12 @@ def main(arguments: Sequence[str]) -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="python -m bench target", description=__doc__)
-    parser.add_argument("--rows", type=int, default=300_000, help="records (default 300,000)")
-    parser.add_argument("--rounds", type=int, default=3, help="rounds (default 3)")
-    parser.add_argument(
+    made = parser_of_rounds("target", __doc__, rows=300_000)
+    made.add_argument(
         "--only",
         nargs="+",
         metavar="NAME",
         choices=[contender.name for contender in CONTENDERS],
         help=f"who takes part: {', '.join(each.name for each in CONTENDERS)}",
     )
-    parser.add_argument(
-        "--no-page",
-        dest="page",
-        action="store_false",
-        help="print only; leave docs/benchmarks.md as it is",
-    )
-    return parser
+    return made
