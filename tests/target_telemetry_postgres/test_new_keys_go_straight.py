@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 import threading
 from contextlib import contextmanager
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import psycopg
 import pytest
+from psycopg import sql
 
 from support.postgres import url_of
 from support.singer import Loader, lines, records, schema, state
@@ -18,7 +21,7 @@ from target_telemetry_postgres import flush, upsert
 from target_telemetry_postgres.habit import LEAST_ROWS, Habit
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
     from support.postgres import PostgresServer
@@ -74,6 +77,16 @@ def test_small_batches_are_staged(loader: Loader) -> None:
     with watched() as seen:
         loader.load(STREAM, rows(*range(3 * BATCH)), batch_size_rows=BATCH - 1)
     assert seen == ["staged"] * 4
+
+
+def test_rows_that_are_not_in_the_order_of_their_keys_are_staged(loader: Loader) -> None:
+    at = {"type": "string", "format": "date-time"}
+    stream = schema("s", {"at": at}, ["at"])
+    times = [{"at": f"2024-01-01T00:{n // 60:02}:{n % 60:02}Z"} for n in reversed(range(3600))]
+    with watched() as seen:
+        loader.load(stream, records("s", times), batch_size_rows=BATCH)
+    assert set(seen) == {"staged"}
+    assert len(loader.table("s")) == 3600
 
 
 @pytest.mark.parametrize("known", [0, BATCH // 2, BATCH - 1])
@@ -202,6 +215,27 @@ def test_tables_of_all_kinds_end_as_with_staging(loader: Loader, kind: str) -> N
         else:
             assert "straight" in seen
     assert ends[0] == ends[1]
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        partial(upsert.merge, skip_known=False),
+        upsert.insert_new,
+        upsert.lock_known,
+        upsert.delete_staged,
+    ],
+)
+def test_a_language_has_no_say_in_the_order_of_keys(statement: Callable[..., Any]) -> None:
+    """Runs that stage and runs that do not have to lock rows in one order.
+
+    The server of these tests knows no language's order, so it cannot be shown there.
+    """
+    shape = upsert.Shape(
+        sql.Identifier("s"), {"k": "text", "id": "bigint", "v": "text"}, ("k", "id")
+    )
+    order = statement(shape).as_string(None).partition(" ORDER BY ")[2]
+    assert re.match(r'([st])\."k" COLLATE "C", \1\."id"', order)
 
 
 def test_under_row_level_security_rows_are_staged(

@@ -211,6 +211,35 @@ def test_a_lost_connection_in_the_middle_of_a_load_ends_in_a_correct_table(loade
     assert loader.ledger("log")["rows_inserted"] == 6000
 
 
+@pytest.mark.parametrize("took_place", [True, False])
+def test_a_commit_whose_answer_is_lost_is_made_once(
+    loader: Loader, monkeypatch: pytest.MonkeyPatch, *, took_place: bool
+) -> None:
+    loader.load(LOG, record("log", {"n": -1}))
+    commit = psycopg.Connection.commit
+    lost: list[int] = []
+
+    def losing(connection: psycopg.Connection[Any]) -> None:
+        name = connection.info.get_parameters().get("application_name", "")
+        counted = "SELECT count(*) FROM telemetry.log"
+        if lost or not name.endswith(" load") or connection.execute(counted).fetchone() != (201,):
+            commit(connection)
+            return
+        lost.append(connection.info.backend_pid)
+        if took_place:
+            commit(connection)
+        loader.query("SELECT pg_terminate_backend(%s)", *lost)
+        connection.execute("SELECT 1")
+
+    monkeypatch.setattr(psycopg.Connection, "commit", losing)
+    rows = [record("log", {"n": n}) for n in range(300)]
+    states = loader.load(LOG, rows, state(done=1), batch_size_rows=100)
+    assert lost
+    assert states == [{"done": 1}]
+    assert sorted(row["n"] for row in loader.table("log")) == list(range(-1, 300))
+    assert loader.ledger("log")["rows_inserted"] == 300
+
+
 def test_a_server_that_dies_in_the_middle_of_a_load_ends_in_a_correct_table(tmp_path: Path) -> None:
     """Every Postgres process is ended at once, as by a crash; the load waits and goes on."""
     config = {"embedded_path": str(tmp_path / "pg"), "prune": False}
