@@ -169,6 +169,36 @@ def test_a_property_that_no_record_of_a_batch_mentions_leaves_what_the_table_has
     assert counts(loader, "s") == (3, 0, 0, 3, 0)
 
 
+@pytest.mark.parametrize("ids", [(0, 1, 2), (0, 1, None)])
+def test_what_a_batch_leaves_out_says_nothing_of_the_next(
+    loader: Loader, ids: tuple[int | None, ...]
+) -> None:
+    stream = schema("s", {"id": INTEGER, "a": INTEGER, "b": TEXT}, ["id"])
+    batches = [("a",), ("a", "b"), ("b",), (), ("a", "b"), ("a",)]
+    known = {key: {"id": key, "a": None, "b": None} for key in ids}
+    sent = []
+    for number, names in enumerate(batches * 2):
+        for key in ids:
+            values = {"a": number, "b": f"b{number}"}
+            sent.append({"id": key} | {name: values[name] for name in names})
+            known[key] |= sent[-1]
+    loader.load(stream, records("s", sent), batch_size_rows=3)
+    assert loader.table("s") == list(known.values())
+    assert counts(loader, "s") == (36, 3, 27, 6, 0)
+
+
+def test_each_batch_looks_for_null_keys_of_its_own(loader: Loader) -> None:
+    stream = schema("s", {"id": INTEGER, "a": INTEGER, "b": INTEGER}, ["id"])
+    loader.load(stream, records("s", [{"id": key, "a": 1, "b": 1} for key in (1, 2, None)]))
+    changes = [{"id": 1, "a": 2}, {"id": 2, "b": 2}, {"id": None, "a": 3}, {"id": 1, "b": 3}]
+    loader.load(stream, records("s", changes), batch_size_rows=2)
+    assert [tuple(row.values()) for row in loader.table("s")] == [
+        (1, 2, 3),
+        (2, 1, 2),
+        (None, 3, 1),
+    ]
+
+
 def test_a_column_that_needs_a_value_keeps_it_when_no_record_mentions_it(loader: Loader) -> None:
     stream = schema("s", {"id": INTEGER, "a": {"type": "string"}, "b": TEXT}, ["id"])
     loader.load(stream, records("s", [{"id": 1, "a": "a1", "b": "b1"}]))
