@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from support.random_records import SCALARS, SCHEMAS, VALUES, comparable, plan
+from support.random_records import ATOMS, SCALARS, SCHEMAS, VALUES, comparable, plan
 from support.singer import record, records, schema
 from target_telemetry_postgres.fastlane import NotPlain
 from target_telemetry_postgres.messages import decode
@@ -18,6 +18,7 @@ from target_telemetry_postgres.rows import Refused
 
 if TYPE_CHECKING:
     from support.singer import Loader
+    from target_telemetry_postgres.rows import Plan
 
 
 @settings(max_examples=1500, deadline=None)
@@ -29,8 +30,19 @@ if TYPE_CHECKING:
 def test_what_the_fast_road_takes_the_careful_road_takes_too_and_alike(
     properties: dict[str, Any], values: dict[str, Any], validate: bool
 ) -> None:
-    line = json.dumps(values).encode()
-    made = plan(properties, validate=validate)
+    _agree(plan(properties, validate=validate), json.dumps(values).encode())
+
+
+@pytest.mark.parametrize("validate", [True, False])
+@pytest.mark.parametrize("kind", SCALARS, ids=str)
+def test_every_kind_of_property_judges_every_value_alike(
+    kind: dict[str, Any], validate: bool
+) -> None:
+    for value in ATOMS:
+        _agree(plan({"x": kind}, validate=validate), json.dumps({"x": value}).encode())
+
+
+def _agree(made: Plan, line: bytes) -> None:
     try:
         fast = made.row(msgspec.Raw(line))
     except NotPlain:

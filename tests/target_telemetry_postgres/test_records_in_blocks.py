@@ -14,7 +14,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from support.random_records import SCHEMAS, VALUES, comparable, plan
+from support.random_records import ATOMS, SCALARS, SCHEMAS, VALUES, comparable, plan
 from support.singer import lines, record, records, schema, state
 from target_telemetry_postgres.fastlane import NotPlain
 from target_telemetry_postgres.messages import decode, envelope
@@ -70,7 +70,19 @@ def _packed(made: Plan, text: bytes) -> Pack | None:
 def test_what_a_block_takes_the_careful_road_takes_too_and_alike(
     properties: dict[str, Any], others: list[dict[str, Any]], row: dict[str, Any], validate: bool
 ) -> None:
-    made, rows = plan(properties, validate=validate), [row, *others, row]
+    _agree(plan(properties, validate=validate), [row, *others, row])
+
+
+@pytest.mark.parametrize("validate", [True, False])
+@pytest.mark.parametrize("kind", SCALARS, ids=str)
+def test_every_kind_of_property_judges_every_value_alike(
+    kind: dict[str, Any], validate: bool
+) -> None:
+    for value in ATOMS:
+        _agree(plan({"x": kind}, validate=validate), [{"x": value}] * 2)
+
+
+def _agree(made: Plan, rows: Sequence[dict[str, Any]]) -> None:
     pack = _packed(made, _block(rows))
     if pack is None:
         return

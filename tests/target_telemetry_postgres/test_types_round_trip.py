@@ -215,6 +215,21 @@ def test_words_that_postgres_would_read_as_times_are_refused(loader: Loader, wor
         )
 
 
+def test_a_session_in_another_time_zone_stores_naive_times_as_utc(loader: Loader) -> None:
+    """A pooler hands out sessions that others have had."""
+    stream = schema("s", KEY | {"at": {"type": "string", "format": "date-time"}}, ["id"])
+    loader.load(stream)
+    loader.execute(
+        "CREATE FUNCTION travel() RETURNS trigger LANGUAGE plpgsql AS"
+        " $$BEGIN PERFORM set_config('timezone', 'Asia/Tokyo', false); RETURN NULL; END$$"
+    )
+    loader.execute("CREATE TRIGGER travel AFTER INSERT ON s EXECUTE FUNCTION travel()")
+    rows = [{"id": number, "at": "2024-01-01T12:00:00"} for number in range(4)]
+    loader.load(stream, records("s", rows), batch_size_rows=2)
+    noon = datetime(2024, 1, 1, 12, tzinfo=timezone.utc)
+    assert {row["at"] for row in loader.table("s")} == {noon}
+
+
 def test_a_time_with_an_offset_is_brought_to_utc(loader: Loader) -> None:
     loader.load(
         schema("s", {"t": {"type": "string", "format": "time"}}),
