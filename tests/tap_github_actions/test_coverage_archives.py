@@ -94,6 +94,19 @@ def test_a_damaged_file_is_skipped() -> None:
     assert (reading.reports, reading.skipped[0].reason) == ((), "it is damaged")
 
 
+def test_a_file_without_a_name_is_a_file_like_any_other() -> None:
+    whole = zipped({"a": b"?", "b": REPORT})
+    directory = whole.index(b"PK\x01\x02")
+    named = directory + 46
+    nameless = bytearray(whole[:named] + whole[named + 1 :])
+    nameless[directory + 28] = 0
+    end = nameless.index(b"PK\x05\x06")
+    nameless[end + 12 : end + 16] = (end - directory).to_bytes(4, "little")
+    reading = read_artifact(bytes(nameless), "cov")
+    assert len(reading.reports) == 1
+    assert len(reading.skipped) == 1
+
+
 @given(st.binary(max_size=400))
 def test_any_bytes_are_survived_as_an_artifact(data: bytes) -> None:
     reading = read_artifact(data, "cov")

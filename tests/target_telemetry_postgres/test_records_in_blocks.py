@@ -783,11 +783,9 @@ def test_after_an_unknown_property_no_known_one_is_overlooked(loader: Loader) ->
     whole = [{"id": n, "o": None, "t": f"a{n}"} for n in range(3, 6)]
     stream = schema("s", {"id": INTEGER, "o": OBJECT, "t": TEXT}, ["id"])
     unknown = record("s", {"id": 9, "o": None, "t": "x", "more": 1})
-    with pytest.MonkeyPatch.context() as patch:
-        # The unknown one is over and told of when the next are looked at.
-        at_once = len(lines([stream, unknown]))
-        patch.setattr("target_telemetry_postgres.messages.BLOCK_BYTES", at_once)
-        done = both(loader, [stream, unknown, *records("s", short + whole)], taken=0)
+    # It is told of and stored before the others are looked at.
+    messages = [stream, unknown, *records("s", short + whole)]
+    done = both(loader, messages, taken=0, batch_size_rows=1)
     assert [row["t"] for row in done.tables["s"]] == [None] * 3 + ["a3", "a4", "a5", "x"]
 
 

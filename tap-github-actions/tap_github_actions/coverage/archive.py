@@ -55,7 +55,8 @@ def unpack(content: bytes, limits: Limits) -> Iterator[tuple[str, bytes] | Skipp
     except (zipfile.BadZipFile, zipfile.LargeZipFile, ValueError, OSError, NotImplementedError):
         raise UnreadableError("it is not a zip file, or it is damaged") from None
     with archive:
-        members = [member for member in archive.infolist() if not member.is_dir()]
+        # Not `is_dir`, which fails for a name that is empty.
+        members = [member for member in archive.infolist() if not member.filename.endswith("/")]
         if len(members) > limits.members:
             raise UnreadableError(
                 f"it holds {len(members):,} files, more than the {limits.members:,} that are read"
