@@ -8,6 +8,7 @@ import threading
 from dataclasses import dataclass
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from itertools import count
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl, urlsplit
 
@@ -27,6 +28,8 @@ class Request:
     path: str
     query: dict[str, str]
     headers: dict[str, str]
+    connection: int
+    """Which of the open connections it came by."""
 
 
 class LoopbackServer:
@@ -62,10 +65,12 @@ class _Server(ThreadingHTTPServer):
         self.receive: Callable[[Request, Callable[[Answer], None]], None]
         self._open: set[socket.socket] = set()
         self._open_lock = threading.Lock()
+        self._numbers = count()
 
-    def opened(self, connection: socket.socket) -> None:
+    def opened(self, connection: socket.socket) -> int:
         with self._open_lock:
             self._open.add(connection)
+            return next(self._numbers)
 
     def closed(self, connection: socket.socket) -> None:
         with self._open_lock:
@@ -89,7 +94,7 @@ class _Handler(BaseHTTPRequestHandler):
 
     def setup(self) -> None:
         super().setup()
-        self.server.opened(self.connection)
+        self.number = self.server.opened(self.connection)
 
     def finish(self) -> None:
         self.server.closed(self.connection)
@@ -105,6 +110,7 @@ class _Handler(BaseHTTPRequestHandler):
             path=parts.path,
             query=dict(parse_qsl(parts.query, keep_blank_values=True)),
             headers={name.lower(): value for name, value in self.headers.items()},
+            connection=self.number,
         )
         self.server.receive(request, self._send)
 

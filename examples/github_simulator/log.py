@@ -25,6 +25,7 @@ class Entry:
     in_flight: int
     """How many requests were being answered when it came, itself included."""
     headers: dict[str, str]
+    connection: int
     status: int = 0
     fault: str | None = None
     finished: float = 0.0
@@ -64,22 +65,17 @@ class RequestLog:
         """Return the largest number of requests that were being answered at once."""
         return max((entry.in_flight for entry in self.entries), default=0)
 
-    def during_pauses(self, *, stragglers: int = 0) -> list[Entry]:
+    def during_pauses(self) -> list[Entry]:
         """Return the requests that came although an answer had told their caller to wait.
 
         A pause is over when either clock has passed it.
-
-        Args:
-            stragglers: How many requests of each pause are excused: those that parallel workers
-                had sent before the answer could be read, but that arrived after it.
         """
         offenders: dict[int, Entry] = {}
         for cause in self.entries:
             if cause.pause > 0 and cause.finished:
                 later = islice(self.entries, cause.number + 1, None)
                 within = takewhile(partial(is_within_pause, cause), later)
-                came = [entry for entry in within if could_know(cause, entry)]
-                offenders.update((entry.number, entry) for entry in came[stragglers:])
+                offenders |= {entry.number: entry for entry in within if knew(cause, entry)}
         return list(offenders.values())
 
 
@@ -90,10 +86,15 @@ def is_within_pause(cause: Entry, entry: Entry) -> bool:
     return max(real, simulated) < cause.pause
 
 
-def could_know(cause: Entry, entry: Entry) -> bool:
-    """Whether the caller of a request could have read the answer that asked for a pause."""
-    return entry.token == cause.token and entry.arrived - cause.finished > READ_SECONDS
+def knew(cause: Entry, entry: Entry) -> bool:
+    """Whether the caller of a request had read the answer that asked for a pause.
+
+    Whoever uses the connection again has; another worker of the same caller is given some time.
+    """
+    if entry.token != cause.token:
+        return False
+    return entry.connection == cause.connection or entry.arrived - cause.finished > READ_SECONDS
 
 
-READ_SECONDS = 0.05
-"""How long a caller may take to learn that it has to wait."""
+READ_SECONDS = 1.0
+"""How long a caller's other workers may take to learn that they have to wait."""

@@ -97,11 +97,12 @@ class Simulator:
             entry.status = answer.status
             # Noted before the caller can read it, for it may move the clock at once.
             entry.answered_clock = self.world.clock.exact()
-            send(answer)
         finally:
+            # Before the caller has the answer, for it may ask again at once.
             with self._count_lock:
                 self.in_flight -= 1
-            entry.finished = time.monotonic()
+        send(answer)
+        entry.finished = time.monotonic()
 
     def _receive_blob(self, request: Request, send: Callable[[Answer], None]) -> None:
         entry = self._entry(request, 1)
@@ -121,6 +122,7 @@ class Simulator:
             token="",
             in_flight=in_flight,
             headers=request.headers,
+            connection=request.connection,
         )
 
     def handle(self, entry: Entry) -> Answer:

@@ -197,6 +197,10 @@ class Gate:
             if now >= quota.refused_until:
                 quota.refused_until = now + _seconds(answer, quota.strikes)
                 quota.strikes += 1
+            else:
+                # As in `pause`: one strike, and the longest wait.
+                wait = _seconds(answer, quota.strikes - 1)
+                quota.refused_until = max(quota.refused_until, now + wait)
             quota.blocked_until = max(quota.blocked_until, quota.refused_until)
             self._condition.notify_all()
 
@@ -205,7 +209,11 @@ class Gate:
         with self._condition:
             now = self.clock.monotonic()
             if now < self._pause_until:
-                return  # several requests were under way when the limit was hit: one strike
+                # Several requests were under way when the limit was hit: one strike, and the
+                # longest wait that any of the answers names.
+                wait = _seconds(answer, self._strikes - 1)
+                self._pause_until = max(self._pause_until, now + wait)
+                return
             self._pause_until = now + _seconds(answer, self._strikes)
             self._pause_reason = reason
             self._strikes += 1

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-import time
 from email.utils import parsedate_to_datetime
 
 import jwt
@@ -149,8 +148,8 @@ def test_the_log_knows_who_asked_during_a_pause() -> None:
     with simulated(world) as github:
         github.simulator.faults.add(Fault.secondary_limit(retry_after=30))
         github.get(RUNS)
-        time.sleep(0.1)
         github.get(RUNS)
+        Visitor(github.simulator).get(RUNS)
         world.clock.advance(31)
         github.get(RUNS)
         assert [entry.number for entry in github.simulator.log.during_pauses()] == [1]

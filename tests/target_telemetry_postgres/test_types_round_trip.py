@@ -195,14 +195,12 @@ def test_what_goes_in_comes_out_equal(
 def test_offsets_are_honoured_and_naive_times_are_utc(
     loader: Loader, text: str, instant: str
 ) -> None:
-    loader.execute("ALTER ROLE CURRENT_USER SET timezone TO 'America/New_York'")
-    try:
-        loader.load(
-            schema("s", {"t": {"type": "string", "format": "date-time"}}), record("s", {"t": text})
-        )
-        assert str(loader.table("s")[0]["t"]) == instant
-    finally:
-        loader.execute("ALTER ROLE CURRENT_USER RESET timezone")
+    (name,) = loader.query("SELECT quote_ident(current_database())")[0]
+    loader.execute(f"ALTER DATABASE {name} SET timezone TO 'America/New_York'")
+    loader.load(
+        schema("s", {"t": {"type": "string", "format": "date-time"}}), record("s", {"t": text})
+    )
+    assert str(loader.table("s")[0]["t"]) == instant
 
 
 @pytest.mark.parametrize(
