@@ -41,7 +41,7 @@ class Summary:
             f"{counts.read:,} rows read = {counts.emitted:,} emitted + {counts.rejected:,} rejected"
             f" + {counts.skipped:,} skipped"
             + (f" ({counts.recovered:,} recovered)" if counts.recovered else "")
-            + f"; {self.files:,} files read, {self.unchanged:,} unchanged, "
+            + f"; files: {self.files:,} read, {self.unchanged:,} unchanged, "
             f"{len(self.failures):,} failed"
         )
 

@@ -139,7 +139,7 @@ def test_the_summary_is_the_last_log_line(log: Path) -> None:
         .splitlines()[-1]
         .endswith(
             "21 rows read = 20 emitted + 1 rejected + 0 skipped; "
-            "1 files read, 0 unchanged, 0 failed"
+            "files: 1 read, 0 unchanged, 0 failed"
         )
     )
 
