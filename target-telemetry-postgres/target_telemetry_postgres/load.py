@@ -15,7 +15,6 @@ from contextlib import ExitStack
 from typing import IO, TYPE_CHECKING, Any, Final, Literal
 
 import psycopg
-from singer_sdk.exceptions import SingerSDKError
 
 from target_telemetry_postgres import messages, retention, versions
 from target_telemetry_postgres.batches import Batch
@@ -308,7 +307,7 @@ class Load:
                 self._writer.drain(give_up=self._stopping)
         except InvalidRecordAt as refused:
             earliest = refused
-        except (TelemetryError, SingerSDKError, psycopg.Error, Stopped) as second:
+        except Exception as second:  # noqa: BLE001 - the run ends for the first reason
             self._logger.debug("What came before the failure could not be written: %s", second)
         self._stop("failed", sentence(earliest))
         return earliest

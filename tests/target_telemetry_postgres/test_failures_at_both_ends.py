@@ -93,6 +93,22 @@ def test_pruning_that_is_refused_ends_the_run_with_the_rows_kept(
     assert (loader.ledger("s")["status"], loader.ledger("s")["rows_inserted"]) == ("failed", 1)
 
 
+def test_an_error_that_nobody_thought_of_ends_the_run_in_order(
+    loader: Loader, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: Any, **__: Any) -> None:
+        raise RuntimeError("nobody thought of this")
+
+    loader.load(STREAM)
+    monkeypatch.setattr("target_telemetry_postgres.writer.write", fail)
+    rows = [record("s", {"id": number}) for number in range(100)]
+    with pytest.raises(RuntimeError, match="nobody thought"):
+        loader.load(STREAM, rows, state(a=1), batch_size_rows=10)
+    assert (loader.emitted, loader.table("s")) == ([], [])
+    assert loader.ledger("s")["status"] == "failed"
+    assert "nobody thought" in loader.ledger("s")["error"]
+
+
 def test_a_role_without_rights_is_told_so_on_start(loader: Loader, stranger: str) -> None:
     with pytest.raises(DatabaseError, match=r"^Postgres does not allow this .*permission denied"):
         loader.load(STREAM, sqlalchemy_url=stranger, migrate="off")
