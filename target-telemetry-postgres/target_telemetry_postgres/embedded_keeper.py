@@ -37,6 +37,8 @@ if TYPE_CHECKING:
 
 START_SECONDS: Final = 60.0
 STOP_SECONDS: Final = 60.0
+#: How long a killed server's children may take to end.
+DYING_SECONDS: Final = 30.0
 MOST_RESTARTS: Final = 5
 MOST_LOG_BYTES: Final = 4 << 20
 LONGEST_SOCKET_FOLDER: Final = 107 - len("/.s.PGSQL.5432")
@@ -95,6 +97,10 @@ class Keeper:
         major = int(version.stdout.split()[-1].split(".")[0])
         provider = ("--locale-provider", "builtin", "--builtin-locale", "C.UTF-8")
         return (*(provider if major >= 17 else ()), "--locale", "C")  # noqa: PLR2004 - a version
+
+    def begin(self) -> subprocess.Popen[bytes]:
+        """As `start`; more patient where a server has not ended as it should."""
+        return self._start_again() if (self.data / "postmaster.pid").exists() else self.start()
 
     def start(self) -> subprocess.Popen[bytes]:
         """Start the server and wait until it takes connections."""
@@ -167,7 +173,7 @@ class Keeper:
 
     def _start_again(self) -> subprocess.Popen[bytes]:
         """A killed server's children hold its memory for a moment, and so its data."""
-        deadline = time.monotonic() + START_SECONDS
+        deadline = time.monotonic() + DYING_SECONDS
         while True:
             try:
                 return self.start()
@@ -302,7 +308,7 @@ def main() -> int:
             keeper = Keeper(home, embedded_identity.assume(home, postgres), log)
             os.chdir("/")
             keeper.set_up()
-            server = keeper.start()
+            server = keeper.begin()
             say("ready")
             keeper.keep(server, users)
     except Asked:

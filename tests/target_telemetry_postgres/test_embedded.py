@@ -218,6 +218,24 @@ def test_killing_everything_at_once_loses_nothing_that_was_committed(
         assert connection.execute("SELECT count(*) FROM visits").fetchone() == (1,)
 
 
+def test_a_killed_servers_child_that_is_slow_to_end_is_awaited(home: Path) -> None:
+    with user(home) as only, open_database({"embedded_path": str(home)}) as database:
+        with database.connect(purpose="slow") as connection:
+            child = connection.info.backend_pid
+            os.kill(child, signal.SIGSTOP)
+            for pid in (keeper_pid(home), server_pid(home), only.pid):
+                os.kill(pid, signal.SIGKILL)
+        with subprocess.Popen(
+            [sys.executable, "-c", RACER, str(home)], stdout=subprocess.PIPE, text=True
+        ) as next_one:
+            log = home / "server.log"
+            assert eventually(lambda: "shared memory block" in log.read_text())
+            os.kill(child, signal.SIGKILL)
+            answer, _ = next_one.communicate(timeout=60)
+    assert next_one.returncode == 0
+    assert "datetime" in answer
+
+
 def test_ctrl_c_reaches_the_users_and_not_the_server(home: Path) -> None:
     with user(home) as interrupted, user(home) as other:
         os.killpg(interrupted.pid, signal.SIGINT)

@@ -212,6 +212,7 @@ def test_a_run_that_was_marked_too_early_still_ends_as_it_ended(database: Databa
     with database.connect() as connection:
         ledger.begin(connection, "runs")
     with database.connect() as other:
+        wait_until_gone(other, ledger.run_id)
         assert new_ledger(database).mark_interrupted(other) == 1
     with database.connect() as again:
         ledger.finish(again, "succeeded")
