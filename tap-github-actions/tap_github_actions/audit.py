@@ -44,6 +44,9 @@ class Numbers:
     """The run numbers met so far in one stretch, by workflow, going down."""
 
     lowest: dict[int, tuple[int, datetime]] = field(default_factory=dict)
+    edge: dict[int, dict[int, datetime]] = field(default_factory=dict)
+    """Those of the second in which the last page ended: GitHub shows the runs of one second in any
+    order, so higher numbers may follow."""
 
     def gaps(self, runs: Iterable[Run], ahead: Iterable[Run]) -> list[Gap]:
         """Return the gaps that the runs leave, above each of them and down to the page ahead."""
@@ -51,7 +54,7 @@ class Numbers:
         by_workflow = grouped(runs)
         following = grouped(ahead)
         for workflow, numbers in by_workflow.items():
-            known = {**numbers, **following.get(workflow, {})}
+            known = {**numbers, **following.get(workflow, {}), **self.edge.get(workflow, {})}
             if workflow in self.lowest:
                 number, moment = self.lowest[workflow]
                 known[number] = moment
@@ -61,12 +64,19 @@ class Numbers:
             found += between_neighbours(workflow, known)
         return found
 
-    def pass_by(self, runs: Iterable[Run]) -> None:
+    def pass_by(self, runs: Sequence[Run]) -> None:
         """Take over runs that have been judged."""
-        for workflow, numbers in grouped(runs).items():
+        by_workflow = grouped(runs)
+        for workflow, numbers in by_workflow.items():
             number = min(numbers)
             if workflow not in self.lowest or number < self.lowest[workflow][0]:
                 self.lowest[workflow] = (number, numbers[number])
+        last = min((created(run) for run in runs), default=None)
+        if last is not None:
+            self.edge = {
+                workflow: {number: moment for number, moment in numbers.items() if moment == last}
+                for workflow, numbers in merged(self.edge, by_workflow).items()
+            }
 
 
 def grouped(runs: Iterable[Run]) -> dict[int, dict[int, datetime]]:
@@ -77,6 +87,16 @@ def grouped(runs: Iterable[Run]) -> dict[int, dict[int, datetime]]:
         if workflow and number:
             numbers.setdefault(workflow, {})[number] = created(run)
     return numbers
+
+
+def merged(
+    one: dict[int, dict[int, datetime]], other: dict[int, dict[int, datetime]]
+) -> dict[int, dict[int, datetime]]:
+    """Return the creations of both."""
+    return {
+        workflow: one.get(workflow, {}) | other.get(workflow, {})
+        for workflow in one.keys() | other.keys()
+    }
 
 
 def between_neighbours(workflow: int, known: dict[int, datetime]) -> list[Gap]:
