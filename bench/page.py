@@ -46,12 +46,15 @@ def write_fragment(part: str, markdown: str) -> Path:
 
 
 def assemble() -> Path | None:
-    """Write the page from the fragments there are; without any there is no page."""
+    """Write the page from the fragments there are; None where nothing is new."""
     written = [FRAGMENTS / f"{part}.md" for part in ORDER]
     sections = [path.read_text(encoding="utf-8") for path in written if path.exists()]
     if not sections:
         return None
-    PAGE.write_text("\n".join([_INTRODUCTION, *sections]), encoding="utf-8")
+    text = "\n".join([_INTRODUCTION, *sections])
+    if PAGE.exists() and PAGE.read_text(encoding="utf-8") == text:
+        return None
+    PAGE.write_text(text, encoding="utf-8")
     return PAGE
 
 

@@ -92,14 +92,17 @@ def with_plugin_settings(project: Path, settings: dict[str, dict[str, dict[str, 
                 lines.append(f"      kind: {kind}")
             if schema.get("secret"):
                 lines.append("      sensitive: true")
-        block = "\n".join(lines) + "\n"
-        text = re.sub(
-            rf"(    executable: {package}\n(?:    (?!settings:).*\n)*)"
-            r"(?:    settings:.*\n(?:    (?:- |  ).*\n)*)?",
-            lambda match, block=block: match[1] + block,  # type: ignore[misc] # mypy cannot type a default
-            text,
-        )
+        text = _with_settings(text, package, "\n".join(lines) + "\n")
     return text
+
+
+def _with_settings(text: str, package: str, block: str) -> str:
+    return re.sub(
+        rf"(    executable: {package}\n(?:    (?!settings:).*\n)*)"
+        r"(?:    settings:.*\n(?:    (?:- |  ).*\n)*)?",
+        lambda match: match[1] + block,
+        text,
+    )
 
 
 if __name__ == "__main__":

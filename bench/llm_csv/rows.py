@@ -26,7 +26,7 @@ _NOTES: Final = (
 
 def write_rows(path: Path, count: int) -> Path:
     """Write the file, the same for the same count."""
-    rng = random.Random(20261101)  # noqa: S311 - rows, not secrets
+    rng = random.Random(20261101)
     moment = datetime(2026, 9, 1, tzinfo=timezone.utc)
     with path.open("w", encoding="utf-8") as file:
         file.write(_HEADER)

@@ -22,6 +22,7 @@ KEY: Final = "call_id"
 SEED: Final = 20260101
 
 _FIRST_CALL: Final = datetime(2026, 1, 1, tzinfo=timezone.utc)
+_FAILS: Final = 0.02
 _MODELS: Final = (
     ("claude-sonnet-4-5", "anthropic", 3.0, 15.0),
     ("claude-haiku-4-5", "anthropic", 1.0, 5.0),
@@ -110,7 +111,7 @@ def calls(rows: int, *, changed: bool = False) -> Iterator[dict[str, Any]]:
         rows: How many.
         changed: With the figures that a later, corrected export of the same calls would have.
     """
-    source = random.Random(SEED)  # noqa: S311 - the same on every machine is the point
+    source = random.Random(SEED)
     session = ""
     for line in range(rows):
         if line % 40 == 0:
@@ -122,7 +123,7 @@ def _call(source: random.Random, line: int, session: str, *, changed: bool) -> d
     name, provider, input_price, output_price = source.choice(_MODELS)
     asked, answered = source.randint(200, 30_000), source.randint(20, 4_000)
     cached = source.choice((0, 0, asked // 2))
-    failed = source.random() < 0.02  # noqa: PLR2004 - one call in fifty
+    failed = source.random() < _FAILS
     took = answered * 9 + source.randint(200, 2_000)
     if changed:
         answered += 7

@@ -114,8 +114,8 @@ class _Handler(BaseHTTPRequestHandler):
         )
         self.server.receive(request, self._send)
 
-    do_GET = _receive  # noqa: N815 (the name that BaseHTTPRequestHandler calls)
-    do_POST = _receive  # noqa: N815
+    # The names that BaseHTTPRequestHandler calls.
+    do_GET = do_POST = _receive  # noqa: N815
 
     def _send(self, answer: Answer) -> None:
         if answer.status == 0:
@@ -132,5 +132,5 @@ class _Handler(BaseHTTPRequestHandler):
             body = body[: len(body) // 2]
         self.wfile.write(head.encode("latin-1") + b"\r\n" + body)
 
-    def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 (an inherited name)
+    def log_message(self, *_: object) -> None:
         """Leave logging to the simulator."""

@@ -98,6 +98,31 @@ def limited(status: int, headers: Mapping[str, str], body: str) -> Limited | Non
 
 
 @dataclass(slots=True)
+class Refusal:
+    """Until when GitHub wants no requests; longer each time that the wait was too short."""
+
+    until: float = 0.0
+    """By the monotonic clock."""
+    strikes: int = 0
+    """How often in a row it came after the wait that GitHub had named."""
+
+    def again(self, answer: Limited, now: float) -> None:
+        """Take over what an answer says.
+
+        Several requests may have been under way when the limit was hit: that is one strike, and the
+        longest wait that any of the answers names.
+        """
+        if now >= self.until:
+            self.strikes += 1
+        self.until = max(self.until, now + _seconds(answer, self.strikes - 1))
+
+    def got_through(self, now: float) -> None:
+        """Forget the strikes after an answer that came through."""
+        if now >= self.until:
+            self.strikes = 0
+
+
+@dataclass(slots=True)
 class Quota:
     """What one token may still ask."""
 
@@ -108,9 +133,7 @@ class Quota:
     """When the window ends, as GitHub writes it."""
     blocked_until: float = 0.0
     """By the monotonic clock."""
-    refused_until: float = 0.0
-    strikes: int = 0
-    """How often in a row it was refused after the wait that GitHub had named."""
+    refusal: Refusal = field(default_factory=Refusal)
 
     def left(self) -> float:
         """Return how many requests may still be made, as far as is known."""
@@ -127,9 +150,8 @@ class Gate:
     max_wait_seconds: float
     _condition: threading.Condition = field(default_factory=threading.Condition)
     _inside: int = 0
-    _pause_until: float = 0.0
+    _refusal: Refusal = field(default_factory=Refusal)
     _pause_reason: str = ""
-    _strikes: int = 0
     _sleeping: bool = False
     _stopped: StoppedError | None = None
     _offset: timedelta = timedelta()
@@ -194,29 +216,15 @@ class Gate:
                 self.pause(answer, "GitHub's secondary rate limit was hit")
                 return
             quota.remaining = 0
-            if now >= quota.refused_until:
-                quota.refused_until = now + _seconds(answer, quota.strikes)
-                quota.strikes += 1
-            else:
-                # As in `pause`: one strike, and the longest wait.
-                wait = _seconds(answer, quota.strikes - 1)
-                quota.refused_until = max(quota.refused_until, now + wait)
-            quota.blocked_until = max(quota.blocked_until, quota.refused_until)
+            quota.refusal.again(answer, now)
+            quota.blocked_until = max(quota.blocked_until, quota.refusal.until)
             self._condition.notify_all()
 
     def pause(self, answer: Limited, reason: str) -> None:
         """Close the gate for everybody."""
         with self._condition:
-            now = self.clock.monotonic()
-            if now < self._pause_until:
-                # Several requests were under way when the limit was hit: one strike, and the
-                # longest wait that any of the answers names.
-                wait = _seconds(answer, self._strikes - 1)
-                self._pause_until = max(self._pause_until, now + wait)
-                return
-            self._pause_until = now + _seconds(answer, self._strikes)
+            self._refusal.again(answer, self.clock.monotonic())
             self._pause_reason = reason
-            self._strikes += 1
             self._condition.notify_all()
 
     def hold(self) -> None:
@@ -229,7 +237,7 @@ class Gate:
             while True:
                 if self._stopped is not None:
                     raise self._stopped
-                wait = self._pause_until - self.clock.monotonic()
+                wait = self._refusal.until - self.clock.monotonic()
                 if wait <= 0:
                     return
                 self._pause(wait, self._pause_reason)
@@ -238,10 +246,8 @@ class Gate:
         """Forget earlier refusals after an answer that came through."""
         with self._condition:
             now = self.clock.monotonic()
-            if now >= self._pause_until:
-                self._strikes = 0
-            if now >= quota.refused_until:
-                quota.strikes = 0
+            self._refusal.got_through(now)
+            quota.refusal.got_through(now)
 
     def stop(self, reason: StoppedError) -> None:
         """Let nobody in any more."""
@@ -272,8 +278,8 @@ class Gate:
 
     def _wait(self, quota: Quota, now: float) -> tuple[float, str]:
         """Return how long to stay out and why; below zero: until another request is back."""
-        if self._pause_until > now:
-            return self._pause_until - now, self._pause_reason
+        if self._refusal.until > now:
+            return self._refusal.until - now, self._pause_reason
         if quota.blocked_until > now:
             reason = f"GitHub's rate limit for {quota.name} is used up"
             if quota.reserve:

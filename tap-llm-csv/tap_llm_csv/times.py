@@ -27,8 +27,7 @@ _EPOCH_TEXT = re.compile(r"[0-9]{1,20}(?:\.[0-9]+)?")
 _DAY_OR_MONTH_FIRST = re.compile(r"[0-9]{1,2}[/.-][0-9]{1,2}[/.-][0-9]{2,4}.*")
 # From September 2001 in seconds, so that 20260223 is not taken for a day in 1970.
 _EPOCH_UNITS = ((10**9, 10**11, 1), (10**11, 10**14, 10**3), (10**14, 10**17, 10**6))
-_HOURS_KEPT = 20_000
-_TAILS_KEPT = 20_000
+_MOST_KEPT = 20_000
 
 
 class Instants:
@@ -98,7 +97,7 @@ class _Hours(dict[str, str]):
             datetime(int(text[:4]), int(text[5:7]), int(text[8:10]), int(text[11:]), tzinfo=UTC)
         except ValueError:
             raise KeyError(text) from None
-        if len(self) >= _HOURS_KEPT:
+        if len(self) >= _MOST_KEPT:
             self.clear()
         self[text] = f"{text[:10]}T{text[11:]}"
         return self[text]
@@ -115,7 +114,7 @@ class _Tails(dict[str, str]):
         found = _TAIL.fullmatch(text)
         if not found or not (found[2] or self._naive_is_utc):
             raise KeyError(text)
-        if len(self) >= _TAILS_KEPT:
+        if len(self) >= _MOST_KEPT:
             self.clear()
         fraction = (found[1] or "")[:6].ljust(6, "0")
         self[text] = "+00:00" if fraction == "000000" else f".{fraction}+00:00"

@@ -16,7 +16,15 @@ from msgspec.structs import astuple
 
 from target_telemetry_postgres import copytext
 from target_telemetry_postgres.convert import exact
-from target_telemetry_postgres.fastlane import NULL, Lane, NotPlain, Number, Spelled, check_numbers
+from target_telemetry_postgres.fastlane import (
+    NULL,
+    Fix,
+    Lane,
+    NotPlain,
+    Number,
+    Spelled,
+    check_numbers,
+)
 from target_telemetry_postgres.shapes import Inexpressible, record_type
 
 if TYPE_CHECKING:
@@ -97,9 +105,9 @@ class BlockDecoder:
         self.missing = missing
         self._at = {lane.name: f"f{at}" for at, lane in enumerate(lanes)}
         self._checks: list[tuple[attrgetter[Any], Callable[[Sequence[Any]], None]]] = []
-        self._fixes: list[tuple[str, Lane]] = []
+        self._fixes: list[tuple[str, Lane, Fix]] = []
         kinds = [(lane.name, self._kind(self._at[lane.name], lane), True) for lane in lanes]
-        if {lane.name for _, lane in self._fixes} & set(key):
+        if {lane.name for _, lane, _ in self._fixes} & set(key):
             raise Inexpressible(key)
         self._key_of = attrgetter(*(self._at[name] for name in key)) if key else None
         whole = record_type("Whole", kinds, forbid_unknown=forbid_unknown)
@@ -122,7 +130,7 @@ class BlockDecoder:
         if isinstance(lane.fix, Spelled):
             self._checks.append((attrgetter(field), lane.fix.check))
         elif lane.fix is not None:
-            self._fixes.append((field, lane))
+            self._fixes.append((field, lane, lane.fix))
         return lane.kind
 
     def messages(self, block: bytes) -> list[Any] | None:
@@ -159,8 +167,8 @@ class BlockDecoder:
         for values_of, check in self._checks:
             check(list(map(values_of, records)))
         try:
-            for field, lane in self._fixes:
-                _fix(records, field, lane)
+            for field, lane, fix in self._fixes:
+                _fix(records, field, lane, fix)
         except (msgspec.MsgspecError, UnicodeDecodeError):
             raise NotPlain from None
         lines = copytext.json_lines(list(map(astuple, records)))
@@ -181,11 +189,8 @@ def _lines(block: bytes) -> int:
     return ends + 1 if seams == ends or seams + body.count(b"}\r\n{") == ends else 0
 
 
-def _fix(records: Sequence[Any], field: str, lane: Lane) -> None:
+def _fix(records: Sequence[Any], field: str, lane: Lane, fix: Fix) -> None:
     """What has to be done value by value."""
-    fix = lane.fix
-    if fix is None:
-        return
     values = list(map(attrgetter(field), records))
     if lane.kind is msgspec.Raw and lane.null_ok and b"".join(values) == NULL * len(values):
         return

@@ -72,10 +72,11 @@ def write(connection: Connection, batch: Batch, *, apart: bool = False) -> Resul
     if apart:
         return _write(connection, batch, _put_apart)
     try:
-        return _write(connection, batch, _put_together)
-    except _NotNew:
-        connection.rollback()
-        return write(connection, batch)
+        try:
+            return _write(connection, batch, _put_straight)
+        except _NotNew:
+            connection.rollback()
+            return _write(connection, batch, _put_staged)
     except psycopg.Error as error:
         if not (about_a_value(error) or isinstance(error, psycopg.errors.CardinalityViolation)):
             raise
@@ -114,7 +115,27 @@ def _write(
     return result
 
 
-def _put_together(connection: Connection, part: Part, counts: StreamCounts) -> list[Rejection]:
+def _put_straight(connection: Connection, part: Part, counts: StreamCounts) -> list[Rejection]:
+    """As `_put_staged`, but straight into the table where the rows are expected to be new.
+
+    Raises:
+        _NotNew: If one is not.
+    """
+    destination, text = part.destination, part.text
+    if text is None or not _expects_new(destination, text):
+        return _put_staged(connection, part, counts)
+    shape = replace(destination.shape, unmentioned=part.unmentioned)
+    if part.deleted:
+        counts.deleted += _delete(connection, part)
+    try:
+        counts.inserted += _fill(connection, upsert.copy_to_target, part, shape, text)
+    except (psycopg.errors.UniqueViolation, psycopg.errors.ExclusionViolation) as error:
+        destination.habit.disappointed()
+        raise _NotNew from error
+    return []
+
+
+def _put_staged(connection: Connection, part: Part, counts: StreamCounts) -> list[Rejection]:
     """Everything of a stream, if the server refuses nothing."""
     if part.deleted:
         counts.deleted += _delete(connection, part)
@@ -202,12 +223,6 @@ def _put(
         counts.inserted += len(rows)
     elif destination.mode == "append":
         counts.inserted += _fill(connection, upsert.copy_to_target, part, shape, rows)
-    elif isinstance(rows, CopyText) and _expects_new(destination, rows):
-        try:
-            counts.inserted += _fill(connection, upsert.copy_to_target, part, shape, rows)
-        except (psycopg.errors.UniqueViolation, psycopg.errors.ExclusionViolation) as error:
-            destination.habit.disappointed()
-            raise _NotNew from error
     else:
         inserted, written = _merge(connection, part, shape, rows)
         counts.inserted += inserted
@@ -216,9 +231,10 @@ def _put(
             destination.habit.merged(rows.rows, inserted=inserted, written=written)
 
 
-def _expects_new(destination: Destination, rows: CopyText) -> bool:
+def _expects_new(destination: Destination, text: CopyText) -> bool:
     """Whether to do without staging; in the order of the keys, as ever."""
-    return rows.in_order and destination.takes_copies and destination.habit.expects_new(rows.rows)
+    straight = destination.mode == "upsert" and destination.takes_copies and text.in_order
+    return straight and destination.habit.expects_new(text.rows)
 
 
 def _merge(

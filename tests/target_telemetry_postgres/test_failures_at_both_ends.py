@@ -190,7 +190,10 @@ def test_a_signal_while_old_rows_go_ends_the_run_with_its_number(
     assert target.stdin is not None
     target.stdin.write(lines([STREAM, record("s", {"id": 1}), state(a=1)]))
     target.stdin.close()
-    pruning = "SELECT count(*) FROM pg_stat_activity WHERE query LIKE 'WITH gone AS (%%DELETE%%'"
+    pruning = (
+        "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database()"
+        " AND state = 'active' AND query LIKE 'WITH gone AS (%DELETE%llm_calls%'"
+    )
     deadline = time.monotonic() + 60
     while not loader.query(pruning)[0][0] and time.monotonic() < deadline:
         time.sleep(0.02)
