@@ -233,8 +233,7 @@ def _put(
 
 def _expects_new(destination: Destination, text: CopyText) -> bool:
     """Whether to do without staging; in the order of the keys, as ever."""
-    straight = destination.mode == "upsert" and destination.takes_copies and text.in_order
-    return straight and destination.habit.expects_new(text.rows)
+    return text.in_order and destination.takes_copies and destination.habit.expects_new(text.rows)
 
 
 def _merge(

@@ -79,6 +79,21 @@ def test_small_batches_are_staged(loader: Loader) -> None:
     assert seen == ["staged"] * 4
 
 
+def test_two_streams_may_be_disappointed_by_one_batch(loader: Loader) -> None:
+    other = schema("t", {"id": INTEGER}, ["id"])
+    batches = [range(BATCH), range(BATCH, 2 * BATCH), range(BATCH)]
+    sent: list[Any] = [STREAM, other]
+    for numbers in batches:
+        sent += rows(*numbers)
+        sent += records("t", [{"id": number} for number in numbers])
+    with watched() as seen:
+        loader.load(sent, batch_size_rows=2 * BATCH)
+    straight = ["straight", "straight"]
+    assert seen == ["staged", "staged", *straight, "straight, refused", "staged", "staged"]
+    assert counts(loader) == (3 * BATCH, 2 * BATCH, 0, BATCH)
+    assert len(loader.table("t")) == 2 * BATCH
+
+
 def test_rows_that_are_not_in_the_order_of_their_keys_are_staged(loader: Loader) -> None:
     at = {"type": "string", "format": "date-time"}
     stream = schema("s", {"at": at}, ["at"])
