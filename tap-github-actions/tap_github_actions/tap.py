@@ -14,14 +14,14 @@ from singer_sdk.plugin_base import SingerCommand
 from typing_extensions import override
 
 from tap_github_actions import settings
-from tap_github_actions.attempts import Wanted
-from tap_github_actions.client import Client
-from tap_github_actions.clock import Clock, SystemClock
+from tap_github_actions.api.client import Client
+from tap_github_actions.api.clock import Clock, SystemClock
 from tap_github_actions.emit import Emitter, LineWriter, Outlet
-from tap_github_actions.engine import Engine
 from tap_github_actions.errors import ConfigError, StateError, StoppedError, TapError
-from tap_github_actions.state import STATE_ADVICE
+from tap_github_actions.runs.attempts import Wanted
+from tap_github_actions.runs.bookmark import STATE_ADVICE
 from tap_github_actions.streams import STREAMS
+from tap_github_actions.sync.engine import Engine
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tap_github_actions.limits import Gate, Limited, Quota
+from tap_github_actions.api.limits import Gate, Limited, Quota
 
 if TYPE_CHECKING:
     from collections.abc import Callable

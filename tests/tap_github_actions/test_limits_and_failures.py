@@ -11,8 +11,8 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from github_simulator import Clock, Fault, JobPlan, Simulator, World, final_records
 from github_simulator.callers import App
 from support.tap_github import run_tap
+from tap_github_actions.api.limits import Limited, limited, retry_after
 from tap_github_actions.errors import CredentialsError, UnavailableError
-from tap_github_actions.limits import Limited, limited, retry_after
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

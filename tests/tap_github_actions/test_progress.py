@@ -6,8 +6,8 @@ from datetime import datetime, timedelta, timezone
 
 import pytest
 
-from tap_github_actions.progress import EVERY_SECONDS, Progress, duration, share_done
-from tap_github_actions.sync import Window
+from tap_github_actions.sync.progress import EVERY_SECONDS, Progress, duration, share_done
+from tap_github_actions.sync.repository import Window
 
 NOW = datetime(2026, 11, 20, tzinfo=timezone.utc)
 WINDOW = Window(NOW - timedelta(days=100), NOW)

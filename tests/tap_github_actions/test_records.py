@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tap_github_actions.records import (
+from tap_github_actions.runs.records import (
     is_carried_over,
     is_whole,
     job_record,

@@ -10,16 +10,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tap_github_actions.audit import Audit
 from tap_github_actions.errors import StateError
-from tap_github_actions.listing import Batch
-from tap_github_actions.planning import Stretch, stretches
-from tap_github_actions.state import MAX_LOOKS, OVERLAP, Bookmark, Head, Look, compacted
+from tap_github_actions.runs.audit import Audit
+from tap_github_actions.runs.bookmark import MAX_LOOKS, OVERLAP, Bookmark, Head, Look, compacted
+from tap_github_actions.runs.listing import Batch
+from tap_github_actions.runs.stretches import Stretch, stretches
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from tap_github_actions.listing import Listing
+    from tap_github_actions.runs.listing import Listing
 
 NOW = datetime(2026, 11, 20, 12, tzinfo=timezone.utc)
 DAY = timedelta(days=1)

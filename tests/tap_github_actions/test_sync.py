@@ -11,7 +11,7 @@ import pytest
 from github_simulator import Clock, Fault, JobPlan, ListingRules, Simulator, World, final_records
 from support.tap_github import run_tap
 from tap_github_actions.errors import RepositoryError
-from tap_github_actions.listing import Listing
+from tap_github_actions.runs.listing import Listing
 from tap_github_actions.tap import TapGitHubActions
 
 if TYPE_CHECKING:

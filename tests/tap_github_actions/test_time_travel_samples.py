@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from tap_github_actions.records import job_record, run_record, step_records
+from tap_github_actions.runs.records import job_record, run_record, step_records
 from tap_github_actions.streams import WorkflowJobs, WorkflowRuns, WorkflowSteps
 
 SAMPLES = Path(__file__).resolve().parents[3] / "shared" / "samples" / "github"

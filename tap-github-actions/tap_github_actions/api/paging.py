@@ -5,14 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from tap_github_actions.answers import is_list_of_things
+from tap_github_actions.api.answers import is_list_of_things
 from tap_github_actions.errors import UnavailableError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
     from datetime import datetime
 
-    from tap_github_actions.client import Client
+    from tap_github_actions.api.client import Client
 
 PAGE_SIZES = (100, 50, 25, 10)
 TRIES_A_SIZE = 4

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from tap_github_actions.sync import Window
+    from tap_github_actions.sync.repository import Window
 
 EVERY_SECONDS = 30
 

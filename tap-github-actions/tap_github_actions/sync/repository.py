@@ -15,24 +15,24 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from tap_github_actions.attempts import LONGEST_RUN, Due, began, due, touched
-from tap_github_actions.audit import Audit
+from tap_github_actions.api.paging import read_all
 from tap_github_actions.errors import RepositoryError
-from tap_github_actions.listing import Listing, created
-from tap_github_actions.paging import read_all
-from tap_github_actions.planning import stretches
-from tap_github_actions.records import workflow_record
-from tap_github_actions.state import OVERLAP, SECOND, Head
+from tap_github_actions.runs.attempts import LONGEST_RUN, Due, began, due, touched
+from tap_github_actions.runs.audit import Audit
+from tap_github_actions.runs.bookmark import OVERLAP, SECOND, Head
+from tap_github_actions.runs.listing import Listing, created
+from tap_github_actions.runs.records import workflow_record
+from tap_github_actions.runs.stretches import stretches
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from concurrent.futures import Executor
 
-    from tap_github_actions.attempts import AttemptReader, Outcome
-    from tap_github_actions.listing import Batch, Run
-    from tap_github_actions.paging import Page
-    from tap_github_actions.planning import Stretch
-    from tap_github_actions.state import Bookmark
+    from tap_github_actions.api.paging import Page
+    from tap_github_actions.runs.attempts import AttemptReader, Outcome
+    from tap_github_actions.runs.bookmark import Bookmark
+    from tap_github_actions.runs.listing import Batch, Run
+    from tap_github_actions.runs.stretches import Stretch
 
 CHUNK = 50
 _logger = logging.getLogger("tap-github-actions")

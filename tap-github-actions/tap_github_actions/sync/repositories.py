@@ -6,19 +6,19 @@ from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, Any
 
-from tap_github_actions.auth import AppToken
+from tap_github_actions.api.auth import AppToken
+from tap_github_actions.api.paging import read_all
 from tap_github_actions.errors import (
     DeniedError,
     NotFoundError,
     RepositoryError,
     UnavailableError,
 )
-from tap_github_actions.paging import read_all
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
-    from tap_github_actions.client import Client
+    from tap_github_actions.api.client import Client
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,18 +13,18 @@ from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
+from tap_github_actions.api.paging import PAGE_SIZES, Page, read_all, read_page
 from tap_github_actions.errors import PaginationLimitError, RepositoryError
-from tap_github_actions.paging import PAGE_SIZES, Page, read_all, read_page
-from tap_github_actions.records import format_time, parse_time
-from tap_github_actions.state import SECOND
+from tap_github_actions.runs.bookmark import SECOND
+from tap_github_actions.runs.records import format_time, parse_time
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
     from datetime import datetime
 
-    from tap_github_actions.client import Client
-    from tap_github_actions.planning import Stretch
-    from tap_github_actions.state import Head
+    from tap_github_actions.api.client import Client
+    from tap_github_actions.runs.bookmark import Head
+    from tap_github_actions.runs.stretches import Stretch
 
 Run = dict[str, Any]
 KEY = "workflow_runs"

@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import jwt
 
-from tap_github_actions.answers import is_list_of_things
+from tap_github_actions.api.answers import is_list_of_things
 from tap_github_actions.errors import ConfigError, CredentialsError, UnavailableError
-from tap_github_actions.records import parse_time
+from tap_github_actions.runs.records import parse_time
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping

@@ -14,14 +14,14 @@ from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from tap_github_actions.errors import NotFoundError
-from tap_github_actions.listing import Batch, Run, between, created
+from tap_github_actions.runs.listing import Batch, Run, between, created
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
-    from tap_github_actions.listing import Listing
-    from tap_github_actions.planning import Stretch
-    from tap_github_actions.state import Bookmark
+    from tap_github_actions.runs.bookmark import Bookmark
+    from tap_github_actions.runs.listing import Listing
+    from tap_github_actions.runs.stretches import Stretch
 
 INDEX_DELAY = timedelta(days=1)
 """The search index is not asked for anything younger."""

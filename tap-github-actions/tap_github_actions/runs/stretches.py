@@ -10,12 +10,12 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
-from tap_github_actions.state import OVERLAP
+from tap_github_actions.runs.bookmark import OVERLAP
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from tap_github_actions.state import Look
+    from tap_github_actions.runs.bookmark import Look
 
 HEAD_REACH = timedelta(hours=3)
 HOURLY = timedelta(hours=1)

@@ -20,7 +20,7 @@ from tap_github_actions.errors import OutOfQuotaError, StoppedError
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from tap_github_actions.clock import Clock
+    from tap_github_actions.api.clock import Clock
 
 SECONDARY_SECONDS = 60
 ANNOUNCED_SECONDS = 5

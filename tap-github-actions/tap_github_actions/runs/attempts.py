@@ -7,10 +7,10 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
+from tap_github_actions.api.paging import read_all
 from tap_github_actions.errors import NotFoundError
-from tap_github_actions.listing import created
-from tap_github_actions.paging import read_all
-from tap_github_actions.records import (
+from tap_github_actions.runs.listing import created
+from tap_github_actions.runs.records import (
     attempt_number,
     is_whole,
     job_record,
@@ -23,10 +23,10 @@ from tap_github_actions.records import (
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from tap_github_actions.artifacts import CoverageReader
-    from tap_github_actions.client import Client
-    from tap_github_actions.listing import Run
-    from tap_github_actions.state import Bookmark
+    from tap_github_actions.api.client import Client
+    from tap_github_actions.runs.bookmark import Bookmark
+    from tap_github_actions.runs.coverage_artifacts import CoverageReader
+    from tap_github_actions.runs.listing import Run
 
 LONGEST_RUN = timedelta(days=36)
 """GitHub ends a run after 35 days, waiting included."""

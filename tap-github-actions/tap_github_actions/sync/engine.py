@@ -14,8 +14,6 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
-from tap_github_actions.artifacts import CoverageReader
-from tap_github_actions.attempts import AttemptReader, Wanted
 from tap_github_actions.errors import (
     DeniedError,
     NotFoundError,
@@ -23,18 +21,20 @@ from tap_github_actions.errors import (
     StateError,
     StoppedError,
 )
-from tap_github_actions.progress import Progress
-from tap_github_actions.records import parse_time
-from tap_github_actions.repositories import Repository, find, resolve
+from tap_github_actions.runs.attempts import AttemptReader, Wanted
+from tap_github_actions.runs.bookmark import STATE_ADVICE, Bookmark
+from tap_github_actions.runs.coverage_artifacts import CoverageReader
+from tap_github_actions.runs.records import parse_time
 from tap_github_actions.settings import BACKFILL_DAYS
-from tap_github_actions.state import STATE_ADVICE, Bookmark
-from tap_github_actions.sync import CHUNK, Chunk, ReplacedError, RepositorySync
+from tap_github_actions.sync.progress import Progress
+from tap_github_actions.sync.repositories import Repository, find, resolve
+from tap_github_actions.sync.repository import CHUNK, Chunk, ReplacedError, RepositorySync
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from tap_github_actions.client import Client
-    from tap_github_actions.clock import Clock
+    from tap_github_actions.api.client import Client
+    from tap_github_actions.api.clock import Clock
     from tap_github_actions.emit import Emitter
 
 STATE_EVERY_SECONDS = 10.0

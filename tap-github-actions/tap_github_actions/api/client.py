@@ -11,7 +11,7 @@ from urllib.parse import urljoin, urlsplit
 
 import requests
 
-from tap_github_actions.answers import (
+from tap_github_actions.api.answers import (
     NOT_MODIFIED,
     UNAUTHORIZED,
     beginning,
@@ -20,15 +20,15 @@ from tap_github_actions.answers import (
     raise_refusal,
     why,
 )
-from tap_github_actions.auth import Anonymous, StaticToken, configured_tokens
+from tap_github_actions.api.auth import Anonymous, StaticToken, configured_tokens
+from tap_github_actions.api.limits import Gate, Quota, limited, server_time
 from tap_github_actions.errors import CredentialsError, UnavailableError
-from tap_github_actions.limits import Gate, Quota, limited, server_time
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from tap_github_actions.auth import Token
-    from tap_github_actions.clock import Clock
+    from tap_github_actions.api.auth import Token
+    from tap_github_actions.api.clock import Clock
 
 API_URL = "https://api.github.com"
 TIMEOUT = (10, 60)

@@ -1,0 +1,1 @@
+"""Talking to GitHub: requests, tokens, limits, pages and what answers mean."""

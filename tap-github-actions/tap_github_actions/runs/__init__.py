@@ -1,0 +1,1 @@
+"""Runs and their attempts: what is listed, what is remembered, what becomes a record."""

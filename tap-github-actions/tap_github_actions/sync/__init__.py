@@ -1,0 +1,1 @@
+"""One run of the tap: which repositories, in which order, and how far it has come."""
