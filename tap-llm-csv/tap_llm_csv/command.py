@@ -14,8 +14,8 @@ from typing_extensions import override
 from tap_llm_csv import settings
 from tap_llm_csv.dialects import HeaderError
 from tap_llm_csv.errors import FileError, InterruptedSyncError, TapLLMCsvError
-from tap_llm_csv.prepare import Planner, is_snapshot, prepare
-from tap_llm_csv.worklist import survey
+from tap_llm_csv.files.survey import survey
+from tap_llm_csv.loading.prepare import Planner, is_snapshot, prepare
 
 if TYPE_CHECKING:
     import logging

@@ -16,8 +16,8 @@ from singer_sdk import typing as th
 from tap_llm_csv.dialects import SCHEMAS
 from tap_llm_csv.dialects.model import PlanOptions
 from tap_llm_csv.errors import SettingsError
-from tap_llm_csv.pricing import PriceSettingError, pricer_for
-from tap_llm_csv.redact import RedactError, check_rules
+from tap_llm_csv.pricing.pricer import PriceSettingError, pricer_for
+from tap_llm_csv.records.redact import RedactError, check_rules
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

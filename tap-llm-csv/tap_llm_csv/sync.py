@@ -10,9 +10,9 @@ from datetime import datetime, timezone
 from functools import partial
 from typing import IO, TYPE_CHECKING, Any
 
-from tap_llm_csv import chains
 from tap_llm_csv.errors import FileError, InterruptedSyncError
-from tap_llm_csv.files import (
+from tap_llm_csv.files import rotation
+from tap_llm_csv.files.bookmark import (
     READ_ERRORS,
     Bookmark,
     Counts,
@@ -21,18 +21,18 @@ from tap_llm_csv.files import (
     open_data,
     unreadable,
 )
-from tap_llm_csv.first_lines import header_at
-from tap_llm_csv.identity import Ordinals, short_hash
-from tap_llm_csv.ledger import Ledger, Summary
-from tap_llm_csv.load import FileLoad, Output
-from tap_llm_csv.memory import Memory
-from tap_llm_csv.prepare import Planner, file_id_of, prepare
-from tap_llm_csv.pricing import pricer_for
-from tap_llm_csv.reader import Reader
-from tap_llm_csv.recount import Recounter
-from tap_llm_csv.refusals import Place
-from tap_llm_csv.replay import Replay
-from tap_llm_csv.worklist import Job, Worklist, survey
+from tap_llm_csv.files.header import header_at
+from tap_llm_csv.files.memory import Memory
+from tap_llm_csv.files.survey import Job, Worklist, survey
+from tap_llm_csv.loading.file_load import FileLoad, Output
+from tap_llm_csv.loading.prepare import Planner, file_id_of, prepare
+from tap_llm_csv.loading.recount import Recounter
+from tap_llm_csv.loading.refusals import Place
+from tap_llm_csv.loading.replay import Replay
+from tap_llm_csv.output.ledger import Ledger, Summary
+from tap_llm_csv.pricing.pricer import pricer_for
+from tap_llm_csv.reading.reader import Reader
+from tap_llm_csv.records.identity import Ordinals, short_hash
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -78,7 +78,7 @@ class Sync:
         self._in_use: set[str] = set()
         self.pricer = pricer_for(*settings.prices)
         self._planner = Planner(self.pricer)
-        self._ends = chains.Ends()
+        self._ends = rotation.Ends()
         self._recounter = Recounter(self._planner, settings, self._ends)
         self._seen_at = datetime.now(timezone.utc).isoformat(timespec="seconds")
         self._state_at = self._told_at = self._begun_at = time.monotonic()

@@ -17,14 +17,14 @@ from typing_extensions import override
 
 from tap_llm_csv import settings
 from tap_llm_csv.command import PlainCommand, describe_files
-from tap_llm_csv.emit import BufferedWriter
 from tap_llm_csv.environment import tidy, tidy_variables
 from tap_llm_csv.errors import FilesFailedError, TapLLMCsvError
-from tap_llm_csv.pricing import unpriced_hint
-from tap_llm_csv.redact import guessable
-from tap_llm_csv.schemas import SCHEMAS
-from tap_llm_csv.state import readable
-from tap_llm_csv.streams import LEDGER, FileStream, StreamOutput
+from tap_llm_csv.files.state import readable
+from tap_llm_csv.output.emit import BufferedWriter
+from tap_llm_csv.output.streams import LEDGER, FileStream, StreamOutput
+from tap_llm_csv.pricing.pricer import unpriced_hint
+from tap_llm_csv.records.redact import guessable
+from tap_llm_csv.records.schemas import SCHEMAS
 from tap_llm_csv.sync import Sync
 
 if TYPE_CHECKING:

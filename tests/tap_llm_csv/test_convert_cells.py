@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tap_llm_csv import convert
-from tap_llm_csv.convert import RowReject
+from tap_llm_csv.records import cells
+from tap_llm_csv.records.cells import RowReject
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     ],
 )
 def test_a_whole_number_is_read_in_the_forms_that_exporters_write(cell: str, value: object) -> None:
-    assert convert.integer(cell, "n") == value
+    assert cells.integer(cell, "n") == value
 
 
 @pytest.mark.parametrize(
@@ -51,16 +51,16 @@ def test_a_whole_number_is_read_in_the_forms_that_exporters_write(cell: str, val
 )
 def test_a_number_that_is_no_count_is_refused_by_name(cell: str, code: str) -> None:
     with pytest.raises(RowReject) as reject:
-        convert.integer(cell, "prompt_tokens")
+        cells.integer(cell, "prompt_tokens")
     assert reject.value.code == code
     assert reject.value.column == "prompt_tokens"
     assert "prompt_tokens" in reject.value.message
 
 
 def test_thousands_separators_count_only_where_the_dialect_has_them() -> None:
-    assert convert.integer("1,234,567", "n", thousands=",") == 1234567
+    assert cells.integer("1,234,567", "n", thousands=",") == 1234567
     with pytest.raises(RowReject):
-        convert.integer("1,23", "n", thousands=",")
+        cells.integer("1,23", "n", thousands=",")
 
 
 @pytest.mark.parametrize(
@@ -74,47 +74,47 @@ def test_thousands_separators_count_only_where_the_dialect_has_them() -> None:
     ],
 )
 def test_money_is_exact_to_twelve_places(cell: str, value: object) -> None:
-    assert convert.money(cell, "cost") == Decimal(value)
+    assert cells.money(cell, "cost") == Decimal(value)
 
 
 def test_money_beyond_the_column_is_refused() -> None:
     with pytest.raises(RowReject) as reject:
-        convert.money("1000000", "cost")
+        cells.money("1000000", "cost")
     assert reject.value.code == "out_of_range"
 
 
 def test_durations_are_whole_milliseconds() -> None:
-    assert convert.seconds("2.5", "latency") == 2500
-    assert convert.milliseconds("12.5", "ms") == 12
+    assert cells.seconds("2.5", "latency") == 2500
+    assert cells.milliseconds("12.5", "ms") == 12
     with pytest.raises(RowReject):
-        convert.milliseconds("-1", "ms")
+        cells.milliseconds("-1", "ms")
 
 
 @pytest.mark.parametrize(
     ("cell", "value"), [("true", True), ("No", False), ("0", False), ("", None)]
 )
 def test_booleans_come_in_the_words_of_exporters(cell: str, value: object) -> None:
-    assert convert.boolean(cell, "ok") is value
-    assert convert.BOOLEANS.get(cell, value) is value
+    assert cells.boolean(cell, "ok") is value
+    assert cells.BOOLEANS.get(cell, value) is value
 
 
 def test_a_word_that_is_neither_is_refused() -> None:
     with pytest.raises(RowReject) as reject:
-        convert.boolean("maybe", "task_success")
+        cells.boolean("maybe", "task_success")
     assert reject.value.code == "bad_boolean"
 
 
 def test_a_nul_is_refused_also_when_json_escapes_it() -> None:
     with pytest.raises(RowReject) as reject:
-        convert.json_value('{"a": "x\\u0000y"}', "usage")
+        cells.json_value('{"a": "x\\u0000y"}', "usage")
     assert reject.value.code == "nul_byte"
-    assert convert.json_value('{"a": "x\\\\u0000y"}', "usage") == {"a": "x\\u0000y"}
+    assert cells.json_value('{"a": "x\\\\u0000y"}', "usage") == {"a": "x\\u0000y"}
 
 
 @pytest.mark.parametrize("cell", ["{", "NaN", '{"a": Infinity}', "[" * 100_000, '"\\ud800"'])
 def test_json_that_no_database_takes_is_refused(cell: str) -> None:
     with pytest.raises(RowReject) as reject:
-        convert.json_value(cell, "usage")
+        cells.json_value(cell, "usage")
     assert reject.value.code == "bad_json"
 
 
@@ -122,8 +122,8 @@ def test_json_that_no_database_takes_is_refused(cell: str) -> None:
 @given(st.text())
 def test_any_text_is_a_value_or_a_reason(cell: str) -> None:
     for read in (
-        convert.integer, convert.money, convert.number, convert.boolean, convert.seconds,
-        convert.milliseconds, convert.text, convert.free_text, convert.json_value,
+        cells.integer, cells.money, cells.number, cells.boolean, cells.seconds,
+        cells.milliseconds, cells.text, cells.free_text, cells.json_value,
     ):  # fmt: skip
         reason = why_refused(read, cell)
         assert reason is None or (reason.code and "\n" not in reason.message)

@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tap_llm_csv.convert import RowReject
 from tap_llm_csv.dialects import PlanOptions, plan_for
-from tap_llm_csv.times import Instants
+from tap_llm_csv.records.cells import RowReject
+from tap_llm_csv.records.times import Instants
 
 UTC = timezone.utc
 

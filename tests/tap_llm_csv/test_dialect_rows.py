@@ -14,9 +14,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tap_llm_csv.convert import RowReject
 from tap_llm_csv.dialects import PlanOptions, RowPlan, plan_for
-from tap_llm_csv.schemas import SCHEMAS
+from tap_llm_csv.records.cells import RowReject
+from tap_llm_csv.records.schemas import SCHEMAS
 
 FIXTURES = Path(__file__).parent / "fixtures"
 SAMPLES = Path(__file__).parents[3] / "shared" / "samples" / "llm"

@@ -14,18 +14,20 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from support.llm_csv import HEADER, row
-from tap_llm_csv import fast, identity, load, reader
 from tap_llm_csv.dialects import HeaderError, PlanOptions, RowPlan, plan_for
-from tap_llm_csv.emit import as_line
 from tap_llm_csv.errors import FileError
-from tap_llm_csv.files import Bookmark, Window
-from tap_llm_csv.identity import Ordinals, uuid_of, uuids_of
-from tap_llm_csv.load import FileLoad
-from tap_llm_csv.pricing import Pricer
-from tap_llm_csv.reader import Reader
-from tap_llm_csv.refusals import Place
+from tap_llm_csv.files.bookmark import Bookmark, Window
+from tap_llm_csv.loading import fast_blocks, file_load
+from tap_llm_csv.loading.file_load import FileLoad
+from tap_llm_csv.loading.refusals import Place
+from tap_llm_csv.output.emit import as_line
+from tap_llm_csv.pricing.pricer import Pricer
+from tap_llm_csv.reading import reader
+from tap_llm_csv.reading.reader import Reader
+from tap_llm_csv.reading.text_format import TextFormat
+from tap_llm_csv.records import identity
+from tap_llm_csv.records.identity import Ordinals, uuid_of, uuids_of
 from tap_llm_csv.settings import Settings
-from tap_llm_csv.textformat import TextFormat
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -266,7 +268,7 @@ SETTINGS = st.builds(
 def test_both_roads_send_the_same_and_remember_the_same(
     file: tuple[int, bytes], part: int, block: int, chunk: int, how: tuple[bool, Settings]
 ) -> None:
-    with patch.object(load, "PART_ROWS", part), patch.object(identity, "BLOCK_LINES", block):
+    with patch.object(file_load, "PART_ROWS", part), patch.object(identity, "BLOCK_LINES", block):
         quick, slow = both(*file, chunk=chunk, final=how[0], settings=how[1])
     assert quick == slow
 
@@ -296,8 +298,8 @@ def test_a_bad_row_takes_only_its_neighbours_along() -> None:
     with patch.object(FileLoad, "_read_rows", watched):
         quick, slow = both(0, data, chunk=128 * 1024)
     assert quick == slow
-    assert seen[0] <= fast.PART_ROWS
-    assert sum(seen[:-1]) <= fast.PART_ROWS
+    assert seen[0] <= fast_blocks.PART_ROWS
+    assert sum(seen[:-1]) <= fast_blocks.PART_ROWS
 
 
 def test_equal_rows_are_numbered_alike_across_blocks_of_lines() -> None:

@@ -10,8 +10,8 @@ from decimal import Decimal
 import pytest
 from genai_prices import Usage, calc_price
 
-from tap_llm_csv.convert import RowReject
-from tap_llm_csv.pricing import Pricer
+from tap_llm_csv.pricing.pricer import Pricer
+from tap_llm_csv.records.cells import RowReject
 
 CASES = 100_000 if os.environ.get("TELEMETRY_PROOF") == "full" else 10_000
 MODELS = (

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from tap_llm_csv.dialects import PlanOptions, plan_for
-from tap_llm_csv.pricing import Pricer, PriceSettingError, unpriced_hint
+from tap_llm_csv.pricing.pricer import Pricer, PriceSettingError, unpriced_hint
 
 AT = "2026-10-05T00:00:00+00:00"
 HEADER = ["timestamp", "model", "prompt_tokens", "completion_tokens", "cost"]

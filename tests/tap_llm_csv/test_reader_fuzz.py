@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 
 from support.llm_csv import HEADER, Machine, check_figures, row
 from tap_llm_csv.errors import FileError
-from tap_llm_csv.reader import Reader
-from tap_llm_csv.textformat import detect
+from tap_llm_csv.reading.reader import Reader
+from tap_llm_csv.reading.text_format import detect
 
 FULL = os.environ.get("TELEMETRY_PROOF") == "full"
 

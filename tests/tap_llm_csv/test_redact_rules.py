@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from tap_llm_csv.dialects import PlanOptions, plan_for
-from tap_llm_csv.redact import RedactError, check_rules, compile_rules, guessable
+from tap_llm_csv.records.redact import RedactError, check_rules, compile_rules, guessable
 
 HEADER = [
     "timestamp",

@@ -74,7 +74,7 @@ def test_the_fast_writer_and_the_sdk_say_the_same(
     log: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     fast = messages({"path": str(log)})
-    monkeypatch.setattr("tap_llm_csv.streams.FileStream.is_plain", False)
+    monkeypatch.setattr("tap_llm_csv.output.streams.FileStream.is_plain", False)
     slow = messages({"path": str(log)})
     assert plain(fast) == plain(slow)
     assert len(records(fast, "llm_calls")) == 20

@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 
 from support.llm_csv import HEADER, Machine, row
-from tap_llm_csv import sync, worklist
+from tap_llm_csv import sync
+from tap_llm_csv.files import survey
 
 
 @pytest.mark.parametrize("variant", range(6))
@@ -32,9 +33,9 @@ def test_a_line_written_while_other_files_are_read_is_not_taken_for_complete(
     path = tmp_path / "usage.csv"
     path.write_text("\n".join([HEADER, row(1), row(2, notes="half a no")]))
     machine = Machine(path, idle_seconds=1)
-    look = worklist.survey
+    look = survey.survey
 
-    def slow(*given: Any) -> worklist.Worklist:
+    def slow(*given: Any) -> survey.Worklist:
         work = look(*given)
         monkeypatch.setattr(time, "time", lambda: 10.0**10)  # hours later
         return work

@@ -12,8 +12,8 @@ from genai_prices.data import providers
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tap_llm_csv import model_names as tap_names
-from tap_llm_csv.pricing import pricer_for
+from tap_llm_csv.pricing import model_names as tap_names
+from tap_llm_csv.pricing.pricer import pricer_for
 from target_telemetry_postgres.errors import ConfigError
 from target_telemetry_postgres.model_names import candidates
 from target_telemetry_postgres.prices import Prices, Tokens

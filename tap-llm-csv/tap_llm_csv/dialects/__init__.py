@@ -11,7 +11,6 @@ from tap_llm_csv.dialects import (
     coverage,
     cursor,
     custom,
-    headers,
     langfuse,
     litellm,
     openai,
@@ -19,9 +18,10 @@ from tap_llm_csv.dialects import (
     telemetry_export,
 )
 from tap_llm_csv.dialects.model import Dialect, HeaderError, PlanOptions, RowReject, plain_name
-from tap_llm_csv.dialects.plan import RowPlan, compile_plan
-from tap_llm_csv.pricing import Pricer, pricer_for
-from tap_llm_csv.schemas import SCHEMAS
+from tap_llm_csv.plans import header_match
+from tap_llm_csv.plans.plan import RowPlan, compile_plan
+from tap_llm_csv.pricing.pricer import Pricer, pricer_for
+from tap_llm_csv.records.schemas import SCHEMAS
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -81,7 +81,7 @@ def _dialect_of(header: Sequence[str], options: PlanOptions) -> Dialect:
             for dialect in DIALECTS.values()
             if options.stream is None or dialect.stream == options.stream
         ]
-        return headers.choose(names, candidates)
+        return header_match.choose(names, candidates)
     if name in {"auto", "custom"}:
         return custom.dialect_for(options)
     if name not in DIALECTS:

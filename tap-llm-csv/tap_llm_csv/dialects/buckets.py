@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 
-from tap_llm_csv.convert import RowReject
+from tap_llm_csv.records.cells import RowReject
 
 _DAY_TEXT = len("2026-09-01")
 

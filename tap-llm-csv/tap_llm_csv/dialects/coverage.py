@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from decimal import Decimal
 
-from tap_llm_csv.convert import RowReject, number
 from tap_llm_csv.dialects.model import Column, Derived, Dialect
+from tap_llm_csv.records.cells import RowReject, number
 
 _PLACES = Decimal("0.0001")
 _ALL = Decimal(100)

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from decimal import Decimal
 
-from tap_llm_csv import convert
 from tap_llm_csv.dialects.model import Column, Derived, Dialect
+from tap_llm_csv.records import cells
 
 _COVERED = frozenset({"included", "free"})
 _NO_CHARGE = ("errored", "aborted")
@@ -30,7 +30,7 @@ def cost_of(kind: str | None, cost: str | None, billed: str | None) -> Decimal |
             continue
         if cell.lower() in _COVERED:
             return Decimal(0)
-        return convert.money(cell, column)
+        return cells.money(cell, column)
     return Decimal(0) if _is_free(kind) else None
 
 

@@ -6,7 +6,6 @@ import dataclasses
 import json
 from typing import TYPE_CHECKING, Any, cast
 
-from tap_llm_csv import convert
 from tap_llm_csv.dialects import base
 from tap_llm_csv.dialects.model import (
     Column,
@@ -18,8 +17,9 @@ from tap_llm_csv.dialects.model import (
     RowReject,
     plain_name,
 )
-from tap_llm_csv.schemas import SCHEMAS, TIME_COLUMNS, column_kind
-from tap_llm_csv.times import Instants
+from tap_llm_csv.records import cells
+from tap_llm_csv.records.schemas import SCHEMAS, TIME_COLUMNS, column_kind
+from tap_llm_csv.records.times import Instants
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -113,10 +113,10 @@ def constant(stream: str, target: str, value: Any) -> Any:
 
 
 _READERS: dict[str, Callable[[str, str], Any]] = {
-    "text": convert.text,
-    "integer": convert.integer,
-    "number": convert.money,
-    "boolean": convert.boolean,
-    "object": convert.json_value,
+    "text": cells.text,
+    "integer": cells.integer,
+    "number": cells.money,
+    "boolean": cells.boolean,
+    "object": cells.json_value,
     "time": Instants().text,
 }

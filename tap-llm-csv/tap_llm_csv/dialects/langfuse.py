@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from tap_llm_csv.convert import BIGINT_MAX, RowReject
 from tap_llm_csv.dialects.model import Column, Derived, Dialect
+from tap_llm_csv.records.cells import BIGINT_MAX, RowReject
 
 if TYPE_CHECKING:
     from decimal import Decimal

@@ -7,9 +7,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from tap_llm_csv.convert import BIGINT_MAX
 from tap_llm_csv.dialects.buckets import milliseconds_between
 from tap_llm_csv.dialects.model import Column, Derived, Dialect
+from tap_llm_csv.records.cells import BIGINT_MAX
 
 
 def _inside(value: Any, *path: str) -> Any:

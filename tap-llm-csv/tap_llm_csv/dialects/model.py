@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
-from tap_llm_csv.convert import RowReject
+from tap_llm_csv.records.cells import RowReject
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Container, Mapping

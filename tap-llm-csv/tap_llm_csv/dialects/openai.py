@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from tap_llm_csv.convert import RowReject
 from tap_llm_csv.dialects.model import Column, Derived, Dialect
+from tap_llm_csv.records.cells import RowReject
 
 if TYPE_CHECKING:
     from decimal import Decimal

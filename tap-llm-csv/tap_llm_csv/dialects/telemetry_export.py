@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from tap_llm_csv.dialects.model import Column, Dialect, Kind
-from tap_llm_csv.schemas import SCHEMAS, column_kind
+from tap_llm_csv.records.schemas import SCHEMAS, column_kind
 
 _KINDS: dict[str, Kind] = {
     "text": "text", "integer": "integer", "number": "money", "boolean": "boolean",

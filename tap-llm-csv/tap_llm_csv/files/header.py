@@ -1,0 +1,116 @@
+"""A file's first lines: their encoding, what separates cells, and the names of the columns."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from tap_llm_csv.errors import FileError
+from tap_llm_csv.files.bookmark import READ_ERRORS, open_data, unreadable
+from tap_llm_csv.reading.reader import MAX_RECORD_BYTES
+from tap_llm_csv.reading.text_format import TextFormat, detect, sniff_delimiter, split_line
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from tap_llm_csv.files.survey import Job
+
+PEEK_BYTES = 64 * 1024
+# A header, and a first row as long as any may be.
+PEEK_LIMIT = MAX_RECORD_BYTES + 4 * PEEK_BYTES
+_SEPARATOR_LINE = re.compile(r'^"?sep=([^"])"?$', re.IGNORECASE)
+
+
+@dataclass(slots=True)
+class Header:
+    """A file's first line: what it says and where it is; of NDJSON only where rows begin."""
+
+    text: TextFormat
+    delimiter: str
+    cells: tuple[str, ...]
+    span: tuple[int, int]
+    lines: int
+    # What follows it, as far as the first look went.
+    after: bytes = b""
+
+
+def read_header(job: Job) -> Header | None:
+    """Read a file's header and first row; None where the header is not complete yet.
+
+    Raises:
+        FileError: The file cannot be read or decoded.
+    """
+    try:
+        with open_data(job.path, compressed=job.compressed) as file:
+            head = file.read(PEEK_BYTES)
+            text = detect(head, job.spec.encoding)
+            while True:
+                header = _header_in(head, text, job.spec.delimiter)
+                if header is not None and text.first_cut(header.after):
+                    return header
+                more = file.read(4 * PEEK_BYTES) if len(head) < PEEK_LIMIT else b""
+                if not more:
+                    break
+                head += more
+    except READ_ERRORS as error:
+        raise unreadable(job.path, error) from error
+    if header is None and (job.is_final or len(head) >= PEEK_LIMIT):
+        header = _header_in(head, text, job.spec.delimiter, closing=True)
+    return header
+
+
+def _header_in(
+    head: bytes, text: TextFormat, delimiter: str | None, *, closing: bool = False
+) -> Header | None:
+    """Find the header in a file's first bytes; with `closing` a line without an end counts."""
+    for number, (begin, end, line) in enumerate(_lines_of(head, text, closing=closing)):
+        plain = line.strip("\r\n")
+        if not plain.strip():
+            continue
+        if separator := _SEPARATOR_LINE.match(plain):
+            delimiter = delimiter or separator[1]
+            continue
+        if plain.lstrip().startswith("{"):
+            return Header(text, "", (), (begin, begin), number, head[begin:])
+        delimiter = delimiter or sniff_delimiter(plain)
+        cells = split_line(line, delimiter)
+        if cells is None:
+            raise FileError("unknown_header", "its first line, the header, has a quote left open")
+        return Header(text, delimiter, tuple(cells), (begin, end), number + 1, head[end:])
+    return None
+
+
+def _lines_of(head: bytes, text: TextFormat, *, closing: bool) -> Iterable[tuple[int, int, str]]:
+    begin = text.start
+    complete = head[begin:] if closing else head[begin : begin + text.cut(head[begin:])]
+    for raw in text.split(complete):
+        try:
+            line = raw.decode(text.encoding)
+        except UnicodeDecodeError as error:
+            raise FileError(
+                "bad_encoding",
+                f"its first line is not {text.encoding}: set the encoding of the file",
+            ) from error
+        yield begin, begin + len(raw), line
+        begin += len(raw)
+
+
+def header_at(job: Job, span: tuple[int, int], header: Header) -> tuple[str, ...]:
+    """Read a header again that a bookmark says is in force.
+
+    Raises:
+        FileError: The file cannot be read, or there is no header any more.
+    """
+    if span == header.span:
+        return header.cells
+    try:
+        with open_data(job.path, compressed=job.compressed) as file:
+            file.seek(span[0])
+            line = file.read(span[1] - span[0]).decode(header.text.encoding)
+    except (*READ_ERRORS, UnicodeDecodeError) as error:
+        raise unreadable(job.path, error) from error
+    cells = split_line(line, header.delimiter)
+    if not cells:
+        raise FileError("unknown_header", "its header is not where it was; read it from lost state")
+    return tuple(cells)

@@ -1,0 +1,234 @@
+"""Which files a run reads, from where, and in which order.
+
+Every file that is there is compared with every bookmark: by its path first, then by its contents.
+A bookmark whose file is gone from its path is looked for among that path's neighbours, because a
+writer that rotates its log moves away what was not read yet.
+"""
+
+# Paths stay the text that the settings give: it is what the ledger and the ids show.
+# ruff: noqa: PTH113, PTH116, PTH120
+
+from __future__ import annotations
+
+import logging
+import os
+import time
+from dataclasses import dataclass, field
+from typing import IO, TYPE_CHECKING
+
+from tap_llm_csv.errors import FileError, SourceError
+from tap_llm_csv.files import sources
+from tap_llm_csv.files.bookmark import (
+    READ_ERRORS,
+    Bookmark,
+    is_same,
+    open_data,
+    packed_as,
+    stored_as,
+    unreadable,
+)
+from tap_llm_csv.files.rotation import chain_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+    from tap_llm_csv.dialects import RowPlan
+    from tap_llm_csv.files.header import Header
+    from tap_llm_csv.settings import Settings, SourceSpec
+
+logger = logging.getLogger("tap-llm-csv")
+
+
+@dataclass(slots=True)
+class Job:
+    """One file to look at in this run."""
+
+    path: str
+    spec: SourceSpec
+    packed: tuple[int, str] | None
+    size: int
+    # Nobody has written to it for a while: its last line is complete.
+    is_idle: bool = False
+    header: Header | None = None
+    plan: RowPlan | None = None
+    file_id: str | None = None
+    bookmark: Bookmark | None = None
+    stored: tuple[int, int, str] | None = None
+    # Found beside a configured path, where it was rotated to.
+    is_rotated: bool = False
+    first: str | None = None
+    error: FileError | None = None
+    generation: int = 1
+    # Files are read in this order, which is one of time.
+    order: str = ""
+
+    @property
+    def compressed(self) -> bool:
+        """Whether the file is stored compressed, and so complete."""
+        return self.packed is not None
+
+    @property
+    def is_unchanged(self) -> bool:
+        """Nothing was added since the bookmark was made."""
+        bookmark = self.bookmark
+        if bookmark is None:
+            return False
+        if bookmark.stored is not None:
+            return bookmark.stored == self.stored
+        if self.compressed:
+            return bookmark.packed == self.packed
+        return bookmark.offset == self.size
+
+    @property
+    def is_final(self) -> bool:
+        """Nobody writes to the file any more."""
+        return self.compressed or self.stored is not None or self.is_idle
+
+
+@dataclass(slots=True)
+class Worklist:
+    """What `survey` found."""
+
+    jobs: list[Job] = field(default_factory=list)
+    vanished: dict[str, Bookmark] = field(default_factory=dict)
+    replaced: dict[str, Bookmark] = field(default_factory=dict)
+
+
+def survey(settings: Settings, bookmarks: Mapping[str, Bookmark]) -> Worklist:
+    """Find the files, and for each the bookmark that holds for it.
+
+    A configured path that is not there and never was is a job with an error.
+    """
+    found, absent = _find(settings.sources, bookmarks)
+    jobs = [_look(path, spec, settings.idle_seconds) for path, spec in found.items()]
+    jobs += absent
+    unclaimed = dict(bookmarks)
+    _claim_by_path(jobs, unclaimed)
+    _claim_by_content([job for job in jobs if job.bookmark is None], unclaimed)
+    work = Worklist(jobs)
+    _follow_rotated(work, found, settings, unclaimed)
+    paths = {job.path: job for job in work.jobs}
+    for file_id, bookmark in unclaimed.items():
+        job = paths.get(bookmark.path)
+        if job is None:
+            work.vanished[file_id] = bookmark
+        elif job.bookmark is None and job.error is None:
+            work.replaced[file_id] = bookmark
+            job.generation = bookmark.generation + 1
+    return work
+
+
+def _find(
+    specs: Iterable[SourceSpec], bookmarks: Mapping[str, Bookmark]
+) -> tuple[dict[str, SourceSpec], list[Job]]:
+    """Map each file to the first entry that names it; tell the entries that name none."""
+    found: dict[str, SourceSpec] = {}
+    absent: list[Job] = []
+    seen: set[str] = set()
+    known = {chain_of(bookmark.path) for bookmark in bookmarks.values()}
+    for spec in specs:
+        try:
+            paths = sources.find(spec)
+        except SourceError as error:
+            paths = []
+            if chain_of(spec.path) not in known:
+                absent.append(Job(spec.path, spec, packed=None, size=0))
+                absent[-1].error = FileError("missing", str(error))
+                continue
+        if not paths:
+            logger.warning("%s: nothing to read there", spec.path)
+        for path in paths:
+            # Two names of one file are one file.
+            real = os.path.realpath(path)
+            if real not in seen:
+                seen.add(real)
+                found[path] = spec
+    return found, absent
+
+
+def _look(path: str, spec: SourceSpec, idle_seconds: int, *, is_rotated: bool = False) -> Job:
+    try:
+        status = os.stat(path)
+        # Judged by the moment of its size: much may be written while other files are read.
+        is_idle = time.time() - status.st_mtime >= idle_seconds
+        job = Job(path, spec, packed_as(path), status.st_size, is_idle)
+    except OSError as error:
+        job = Job(path, spec, packed=None, size=0)
+        job.error = unreadable(path, error)
+    job.is_rotated = is_rotated
+    return job
+
+
+def _open(job: Job) -> IO[bytes]:
+    return open_data(job.path, compressed=job.compressed)
+
+
+def _matches(job: Job, bookmark: Bookmark) -> bool:
+    if bookmark.stored is not None:
+        if bookmark.path == job.path or bookmark.stored[0] == job.size:
+            job.stored = stored_as(job.path, bookmark.stored if bookmark.path == job.path else None)
+        return job.stored == bookmark.stored or bookmark.path == job.path
+    if bookmark.packed is not None and bookmark.packed == job.packed:
+        return True
+    try:
+        with _open(job) as file:
+            return is_same(file, None if job.compressed else job.size, bookmark)
+    except READ_ERRORS as error:
+        job.error = unreadable(job.path, error)
+        return False
+
+
+def _claim_by_path(jobs: Sequence[Job], unclaimed: dict[str, Bookmark]) -> None:
+    by_path: dict[str, list[str]] = {}
+    for file_id, bookmark in unclaimed.items():
+        by_path.setdefault(bookmark.path, []).append(file_id)
+    for job in jobs:
+        for file_id in by_path.get(job.path, ()):
+            if job.bookmark is None and job.error is None and _matches(job, unclaimed[file_id]):
+                _claim(job, file_id, unclaimed)
+
+
+def _claim_by_content(jobs: Sequence[Job], unclaimed: dict[str, Bookmark]) -> None:
+    """Give files without a bookmark the one that covers most of them, if any does."""
+    by_coverage = sorted(unclaimed, key=lambda file_id: -unclaimed[file_id].offset)
+    for job in jobs:
+        if job.error is not None:
+            continue
+        for file_id in by_coverage:
+            bookmark = unclaimed.get(file_id)
+            if bookmark is not None and not bookmark.is_snapshot and _matches(job, bookmark):
+                _claim(job, file_id, unclaimed)
+                break
+
+
+def _claim(job: Job, file_id: str, unclaimed: dict[str, Bookmark]) -> None:
+    job.file_id = file_id
+    job.bookmark = unclaimed.pop(file_id)
+    job.generation = job.bookmark.generation
+
+
+def _follow_rotated(
+    work: Worklist,
+    found: Mapping[str, SourceSpec],
+    settings: Settings,
+    unclaimed: dict[str, Bookmark],
+) -> None:
+    """Find what was moved away from a configured path before it was read to its end."""
+    for file_id, bookmark in list(unclaimed.items()):
+        spec = found.get(bookmark.path) or _spec_of(bookmark.path, settings.sources)
+        if spec is None or bookmark.is_snapshot:
+            continue
+        for path in (bookmark.path, *sources.siblings(bookmark.path)):
+            if path in found or not os.path.isfile(path):
+                continue
+            job = _look(path, spec, settings.idle_seconds, is_rotated=True)
+            if job.error is None and _matches(job, bookmark):
+                _claim(job, file_id, unclaimed)
+                work.jobs.append(job)
+                break
+
+
+def _spec_of(path: str, specs: Sequence[SourceSpec]) -> SourceSpec | None:
+    """The entry under which a file was read that is not there any more."""
+    folder = os.path.dirname(path)
+    return next((spec for spec in specs if folder in {spec.path, os.path.dirname(spec.path)}), None)

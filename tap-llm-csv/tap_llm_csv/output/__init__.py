@@ -1,0 +1,1 @@
+"""Singer messages, and the ledger of what was read."""

@@ -1,0 +1,90 @@
+"""What a run says about files: a record of each in `llm_csv_files`, and the summary."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from tap_llm_csv.files.bookmark import Bookmark, Counts
+from tap_llm_csv.output.ledger_records import file_record
+from tap_llm_csv.records.identity import short_hash
+
+if TYPE_CHECKING:
+    from tap_llm_csv.errors import FileError
+    from tap_llm_csv.files.memory import Memory
+    from tap_llm_csv.files.survey import Job
+    from tap_llm_csv.loading.file_load import Output
+
+logger = logging.getLogger("tap-llm-csv")
+
+
+@dataclass(slots=True)
+class Summary:
+    """What a run did, for its last log line and its exit code."""
+
+    files: int = 0
+    unchanged: int = 0
+    counts: Counts = field(default_factory=Counts)
+    failures: list[str] = field(default_factory=list)
+
+    def add(self, before: Counts, after: Counts) -> None:
+        """Count what was read of a file in this run."""
+        for name in ("read", "emitted", "rejected", "skipped", "recovered"):
+            grown = getattr(after, name) - getattr(before, name)
+            setattr(self.counts, name, getattr(self.counts, name) + grown)
+
+    def text(self) -> str:
+        """Say it in one line."""
+        counts = self.counts
+        return (
+            f"{counts.read:,} rows read = {counts.emitted:,} emitted + {counts.rejected:,} rejected"
+            f" + {counts.skipped:,} skipped"
+            + (f" ({counts.recovered:,} recovered)" if counts.recovered else "")
+            + f"; files: {self.files:,} read, {self.unchanged:,} unchanged, "
+            f"{len(self.failures):,} failed"
+        )
+
+
+class Ledger:
+    """Tells what became of each file."""
+
+    def __init__(self, output: Output, memory: Memory, summary: Summary) -> None:
+        self._output = output
+        self._memory = memory
+        self._summary = summary
+
+    def tell(self, job: Job, bookmark: Bookmark, message: str | None = None) -> None:
+        """Write the record of a file that is there."""
+        status = "active"
+        if job.is_rotated:
+            status = "rotated"
+        elif job.stored is not None or job.compressed:
+            status = "complete"
+        self._write(job.file_id or "", bookmark, status, job, message)
+
+    def tell_gone(self, file_id: str, bookmark: Bookmark, status: str) -> None:
+        """Write the record of a file that is `missing`, or `replaced` by another of its path."""
+        self._write(file_id, bookmark, status, None, None)
+
+    def fail(self, job: Job, error: FileError, bookmark: Bookmark | None = None) -> None:
+        """Note that a file could not be read (on); the others still are."""
+        message = str(error)
+        text = message if job.path in message else f"{job.path}: {message}"
+        logger.error("%s", text)
+        self._summary.failures.append(text)
+        job.file_id = job.file_id or short_hash("path", job.path)
+        bookmark = bookmark or self._memory.bookmarks.get(job.file_id) or Bookmark(path=job.path)
+        self._write(job.file_id, bookmark, "failed", job, message)
+
+    def _write(
+        self, file_id: str, bookmark: Bookmark, status: str, job: Job | None, message: str | None
+    ) -> None:
+        if not self._output.wants("llm_csv_files"):
+            return
+        stream = job.plan.stream if job and job.plan else self._memory.streams.get(file_id)
+        record = file_record(
+            file_id, stream, bookmark, status=status, size=job.size if job else None,
+            message=message,
+        )  # fmt: skip
+        self._output.write("llm_csv_files", [record])

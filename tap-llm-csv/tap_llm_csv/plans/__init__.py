@@ -1,0 +1,1 @@
+"""A header to the functions that turn its rows into records."""

@@ -1,0 +1,1 @@
+"""What a call costs: models, prices, and how they are compiled."""

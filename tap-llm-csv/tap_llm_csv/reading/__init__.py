@@ -1,0 +1,1 @@
+"""Bytes to rows: encodings, delimiters, quotes, and lines that are broken."""

@@ -1,0 +1,1 @@
+"""What a record is: its schema, its cells, its times, its identity."""
