@@ -1,15 +1,15 @@
 """How Alembic runs these migrations: in the transaction that `migrate.py` opened.
 
-`target_telemetry_postgres.migrate` opens the connection, takes the lock and puts the schema first
-in the search path, so the migrations name no schema.
+`target_telemetry_postgres.postgres.migrate` opens the connection, takes the lock and puts the
+schema first in the search path, so the migrations name no schema.
 """
 
 from __future__ import annotations
 
 from alembic import context
 
-from target_telemetry_postgres.migrate import VERSION_TABLE
 from target_telemetry_postgres.models import Base
+from target_telemetry_postgres.postgres.migrate import VERSION_TABLE
 
 
 def run(connection: object, schema: str) -> None:

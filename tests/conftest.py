@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from target_telemetry_postgres.database import Database
+    from target_telemetry_postgres.postgres.database import Database
 
 
 # `make test` says the same each time; `make proof` looks in new places each time.

@@ -9,13 +9,13 @@ import os
 import sys
 from pathlib import Path
 
-from target_telemetry_postgres import embedded_identity
-from target_telemetry_postgres.embedded import postgres_binary
+from target_telemetry_postgres.embedded import identity
+from target_telemetry_postgres.embedded.server import postgres_binary
 
 
 def main(home: str, program: str, *arguments: str) -> None:
     """Take an identity that Postgres accepts and turn into the program."""
-    ground = embedded_identity.assume(Path(home), postgres_binary(Path(home) / "cluster" / "data"))
+    ground = identity.assume(Path(home), postgres_binary(Path(home) / "cluster" / "data"))
     binary = ground.postgres.with_name(program)
     data = ground.cluster / "data"
     os.execv(binary, [str(binary), "-D", str(data), *arguments])  # noqa: S606 - no shell is the point

@@ -19,8 +19,8 @@ from singer_sdk.plugin_base import SingerCommand
 from singer_sdk.singerlib.encoding import GenericSingerReader
 
 from target_telemetry_postgres.errors import debugging
-from target_telemetry_postgres.load import Load, sentence
-from target_telemetry_postgres.messages import decode
+from target_telemetry_postgres.intake.lines import decode
+from target_telemetry_postgres.run import Load, sentence
 from target_telemetry_postgres.settings import SETTINGS, with_numbers
 
 if TYPE_CHECKING:

@@ -6,13 +6,13 @@ from typing import TYPE_CHECKING
 import pytest
 from psycopg import sql
 
-from target_telemetry_postgres import migrate
 from target_telemetry_postgres.errors import DatabaseError, MigrationError
 from target_telemetry_postgres.models import Base
+from target_telemetry_postgres.postgres import migrate
 
 if TYPE_CHECKING:
     from support.postgres import PostgresServer
-    from target_telemetry_postgres.database import Database
+    from target_telemetry_postgres.postgres.database import Database
 
 
 def relations(database: Database) -> set[str]:

@@ -7,7 +7,7 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from target_telemetry_postgres.database import Database
+    from target_telemetry_postgres.postgres.database import Database
 
 RUNS = """
 INSERT INTO telemetry.ingest_runs (run_id, stream, status, started_at, last_write_at, finished_at,

@@ -14,7 +14,7 @@ import pytest
 from target_telemetry_postgres.models import MODELLED_TABLES
 
 if TYPE_CHECKING:
-    from target_telemetry_postgres.database import Database
+    from target_telemetry_postgres.postgres.database import Database
 
 OURS = {"id", "created_at"}
 

@@ -14,9 +14,9 @@ import psycopg
 from psycopg import sql
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
-from target_telemetry_postgres.database import Database
-from target_telemetry_postgres.embedded import EmbeddedServer
-from target_telemetry_postgres.migrate import upgrade
+from target_telemetry_postgres.embedded.server import EmbeddedServer
+from target_telemetry_postgres.postgres.database import Database
+from target_telemetry_postgres.postgres.migrate import upgrade
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

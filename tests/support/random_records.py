@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 from hypothesis import strategies as st
 
-from target_telemetry_postgres.columns import fitted, postgres_type
-from target_telemetry_postgres.rows import Field, Plan
+from target_telemetry_postgres.rows.plan import Field, Plan
+from target_telemetry_postgres.schema.pg_types import fitted, postgres_type
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

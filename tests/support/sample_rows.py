@@ -10,7 +10,7 @@ from psycopg import sql
 from psycopg.types.json import Jsonb
 
 if TYPE_CHECKING:
-    from target_telemetry_postgres.database import Database
+    from target_telemetry_postgres.postgres.database import Database
 
 NOON = datetime(2026, 2, 1, 12, tzinfo=timezone.utc)
 

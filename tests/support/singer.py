@@ -16,7 +16,7 @@ from target_telemetry_postgres.target import TargetTelemetryPostgres
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from target_telemetry_postgres.database import Database
+    from target_telemetry_postgres.postgres.database import Database
 
 
 def schema(

@@ -22,7 +22,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 from psycopg.conninfo import make_conninfo
 
-from target_telemetry_postgres.embedded import postgres_binary
+from target_telemetry_postgres.embedded.server import postgres_binary
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -35,7 +35,7 @@ SSL_REQUEST = b"\x00\x00\x00\x08\x04\xd2\x16\x2f"
 LAUNCHER = """
 import os, subprocess, sys
 from pathlib import Path
-from target_telemetry_postgres.embedded_identity import assume
+from target_telemetry_postgres.embedded.identity import assume
 home, port = Path(sys.argv[1]), sys.argv[3]
 ground = assume(home, Path(sys.argv[2]))
 data = ground.cluster / "data"

@@ -9,7 +9,7 @@ import pytest
 from support.singer import Loader
 
 if TYPE_CHECKING:
-    from target_telemetry_postgres.database import Database
+    from target_telemetry_postgres.postgres.database import Database
 
 
 @pytest.fixture

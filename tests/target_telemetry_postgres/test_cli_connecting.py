@@ -18,11 +18,11 @@ import sqlalchemy
 
 from support.sample_rows import call, insert
 from support.telemetry_command import telemetry
-from target_telemetry_postgres.cli import psql
 from target_telemetry_postgres.cli.app import SUBCOMMANDS
+from target_telemetry_postgres.cli.commands import psql
 
 if TYPE_CHECKING:
-    from target_telemetry_postgres.database import Database
+    from target_telemetry_postgres.postgres.database import Database
 
 COMMAND = [sys.executable, "-c", "from target_telemetry_postgres.cli import main; main()"]
 EXAMPLE = re.compile(r"Example:\n((?:  .+\n?)+)")

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from support.telemetry_command import telemetry
-from target_telemetry_postgres.cli import doctor_files, doctor_github, doctor_programs
-from target_telemetry_postgres.cli.findings import NOTE, OK, STOPS, WARNING, Finding
+from target_telemetry_postgres.cli.checks import files, github, programs
+from target_telemetry_postgres.cli.checks.findings import NOTE, OK, STOPS, WARNING, Finding
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -69,13 +69,13 @@ def api() -> Iterator[Api]:
 def _alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """In a folder without files, with neither taps nor Meltano: starting them takes seconds."""
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(doctor_files, "find", lambda _: None)
-    monkeypatch.setattr(doctor_programs, "find", lambda _: None)
+    monkeypatch.setattr(files, "find", lambda _: None)
+    monkeypatch.setattr(programs, "find", lambda _: None)
 
 
 def ask(api: Api, *, offline: bool = False, **environ: str) -> list[Finding]:
     given: Mapping[str, str] = {"GITHUB_API_URL": api.url + "/"} | environ
-    return list(doctor_github.check(offline=offline, environ=given))
+    return list(github.check(offline=offline, environ=given))
 
 
 def levels(findings: list[Finding]) -> list[str]:
@@ -127,15 +127,15 @@ def test_offline_asks_nobody(api: Api) -> None:
 
 def test_an_api_that_does_not_answer_stops_a_run() -> None:
     environ = {"GITHUB_API_URL": "http://127.0.0.1:1", "GITHUB_TOKEN": TOKEN}
-    found = list(doctor_github.check(offline=False, environ=environ))
+    found = list(github.check(offline=False, environ=environ))
     assert levels(found)[-1] == STOPS
     assert "GITHUB_API_URL" in found[-1].do
     environ["GITHUB_API_URL"] = "file:///etc/passwd"
-    assert levels(list(doctor_github.check(offline=False, environ=environ)))[-1] == STOPS
+    assert levels(list(github.check(offline=False, environ=environ)))[-1] == STOPS
 
 
 def test_without_token_and_repository_it_says_what_to_set() -> None:
-    found = list(doctor_github.check(offline=False, environ={}))
+    found = list(github.check(offline=False, environ={}))
     assert levels(found) == [NOTE, WARNING]
 
 
@@ -181,8 +181,8 @@ def test_a_program_that_does_not_start_stops_a_run(
     broken = tmp_path / "broken"
     broken.write_text("#!/bin/sh\necho 'No module named x' >&2\nexit 1\n")
     broken.chmod(0o755)
-    monkeypatch.setattr(doctor_programs, "find", lambda _: str(broken))
-    found = list(doctor_programs.check())
+    monkeypatch.setattr(programs, "find", lambda _: str(broken))
+    found = list(programs.check())
     assert levels(found) == [OK, STOPS, STOPS, STOPS]
     assert "No module named x" in found[1].what
 
@@ -198,22 +198,22 @@ def test_the_files_are_those_that_the_tap_sees(
     printed = "\n".join(map(json.dumps, lines))
     tap.write_text(f"#!/bin/sh\ncat <<'END'\n{printed}\nEND\n")
     tap.chmod(0o755)
-    monkeypatch.setattr(doctor_files, "find", lambda _: str(tap))
-    found = list(doctor_files.check({"PATH": "/usr/bin:/bin"}))
+    monkeypatch.setattr(files, "find", lambda _: str(tap))
+    found = list(files.check({"PATH": "/usr/bin:/bin"}))
     assert levels(found) == [OK, WARNING]
     assert "no header fits" in found[1].what
     tap.write_text("#!/bin/sh\necho 'path is wrong' >&2\nexit 1\n")
-    assert levels(list(doctor_files.check({"PATH": "/usr/bin:/bin"}))) == [STOPS]
+    assert levels(list(files.check({"PATH": "/usr/bin:/bin"}))) == [STOPS]
 
 
 def test_without_the_tap_a_missing_file_is_a_warning_only_where_it_was_named(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(doctor_files, "find", lambda _: None)
-    assert levels(list(doctor_files.check({}))) == [NOTE]
-    assert levels(list(doctor_files.check({"TELEMETRY_CSV_PATH": "gone.csv"}))) == [WARNING]
+    monkeypatch.setattr(files, "find", lambda _: None)
+    assert levels(list(files.check({}))) == [NOTE]
+    assert levels(list(files.check({"TELEMETRY_CSV_PATH": "gone.csv"}))) == [WARNING]
     (tmp_path / "here.csv").write_text("a\n")
     for path in ("here.csv", "*.csv", str(tmp_path)):
-        (finding,) = doctor_files.check({"TELEMETRY_CSV_PATH": path})
+        (finding,) = files.check({"TELEMETRY_CSV_PATH": path})
         assert (finding.level, "is there" in finding.what) == (NOTE, True)

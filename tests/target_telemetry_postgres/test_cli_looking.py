@@ -12,10 +12,10 @@ from psycopg import sql
 
 from support.sample_rows import call, insert, job, run
 from support.telemetry_command import telemetry
-from target_telemetry_postgres.cli.report import relations_of, report_names
+from target_telemetry_postgres.cli.commands.report import relations_of, report_names
 
 if TYPE_CHECKING:
-    from target_telemetry_postgres.database import Database
+    from target_telemetry_postgres.postgres.database import Database
 
 EVER = "2020-01-01"
 

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from support.postgres import PostgresServer
-    from target_telemetry_postgres.database import Database
+    from target_telemetry_postgres.postgres.database import Database
 
 NASTY = 'comma, "quote" \\N \\. \\\\ tab\t line\nbreak \x01\x02 ünï ✓'
 

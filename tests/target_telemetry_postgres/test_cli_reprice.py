@@ -10,12 +10,12 @@ from genai_prices import Usage, calc_price
 
 from support.sample_rows import call, insert
 from support.telemetry_command import telemetry
-from target_telemetry_postgres import reprice
+from target_telemetry_postgres.pricing import reprice
 
 if TYPE_CHECKING:
     import pytest
 
-    from target_telemetry_postgres.database import Database
+    from target_telemetry_postgres.postgres.database import Database
 
 
 def costs(database: Database) -> list[Any]:

@@ -11,7 +11,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from psycopg import sql
 
-from target_telemetry_postgres.copytext import OPTIONS, from_lines, joined, json_lines, split
+from target_telemetry_postgres.rows.copy_text import OPTIONS, from_lines, joined, json_lines, split
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

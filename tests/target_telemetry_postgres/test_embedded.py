@@ -17,16 +17,16 @@ from typing import TYPE_CHECKING
 import psycopg
 import pytest
 
-from target_telemetry_postgres.database import open_database
-from target_telemetry_postgres.embedded import EmbeddedServer, client_binary, postgres_binary
+from target_telemetry_postgres.embedded.server import EmbeddedServer, client_binary, postgres_binary
 from target_telemetry_postgres.errors import EmbeddedError
+from target_telemetry_postgres.postgres.database import open_database
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
 USER = """
 import signal, sys
-from target_telemetry_postgres.database import open_database
+from target_telemetry_postgres.postgres.database import open_database
 with open_database({"embedded_path": sys.argv[1]}) as database:
     with database.connect(autocommit=True) as connection:
         connection.execute("CREATE TABLE IF NOT EXISTS visits (pid int)")
@@ -39,14 +39,14 @@ with open_database({"embedded_path": sys.argv[1]}) as database:
 
 RACER = """
 import sys
-from target_telemetry_postgres.database import open_database
+from target_telemetry_postgres.postgres.database import open_database
 with open_database({"embedded_path": sys.argv[1]}) as database, database.connect() as connection:
     print(connection.execute("SELECT pg_postmaster_start_time()").fetchone())
 """
 
 STRANGER = """
 import sys
-from target_telemetry_postgres.embedded import EmbeddedServer
+from target_telemetry_postgres.embedded.server import EmbeddedServer
 try:
     EmbeddedServer(sys.argv[1]).__enter__()
 except Exception as error:
@@ -285,7 +285,7 @@ def test_data_of_an_older_version_keeps_its_server(
     if not older.exists():
         pytest.skip("the installed wheel brings one version only")
     with monkeypatch.context() as patch:
-        patch.setattr("target_telemetry_postgres.embedded.postgres_binary", lambda _: older)
+        patch.setattr("target_telemetry_postgres.embedded.server.postgres_binary", lambda _: older)
         with EmbeddedServer(home):
             pass
 
@@ -373,7 +373,9 @@ def test_binaries_that_nobody_can_reach_are_copied_once(
         if part.exists():
             shutil.copytree(part, closed / part.relative_to(site), ignore=ignored)
     hidden = closed / installed.relative_to(site)
-    monkeypatch.setattr("target_telemetry_postgres.embedded.postgres_binary", lambda _: hidden)
+    monkeypatch.setattr(
+        "target_telemetry_postgres.embedded.server.postgres_binary", lambda _: hidden
+    )
 
     for _ in range(2):
         with EmbeddedServer(home) as server, psycopg.connect(server.conninfo) as connection:

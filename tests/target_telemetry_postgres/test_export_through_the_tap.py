@@ -14,7 +14,7 @@ from support.sample_rows import call, insert
 from support.telemetry_command import telemetry
 
 if TYPE_CHECKING:
-    from target_telemetry_postgres.database import Database
+    from target_telemetry_postgres.postgres.database import Database
 
 BIN = Path(sys.executable).parent
 

@@ -15,8 +15,8 @@ import pytest
 from psycopg import sql
 
 from support.singer import lines, record, schema, state
-from target_telemetry_postgres.conninfo import conninfo_from_config, describe
 from target_telemetry_postgres.errors import DatabaseError, MigrationError
+from target_telemetry_postgres.postgres.conninfo import conninfo_from_config, describe
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -100,7 +100,7 @@ def test_an_error_that_nobody_thought_of_ends_the_run_in_order(
         raise RuntimeError("nobody thought of this")
 
     loader.load(STREAM)
-    monkeypatch.setattr("target_telemetry_postgres.writer.write", fail)
+    monkeypatch.setattr("target_telemetry_postgres.write.writer.write", fail)
     rows = [record("s", {"id": number}) for number in range(100)]
     with pytest.raises(RuntimeError, match="nobody thought"):
         loader.load(STREAM, rows, state(a=1), batch_size_rows=10)

@@ -12,13 +12,13 @@ from hypothesis import strategies as st
 
 from support.random_records import ATOMS, SCALARS, SCHEMAS, VALUES, comparable, plan
 from support.singer import record, records, schema
-from target_telemetry_postgres.fastlane import NotPlain
-from target_telemetry_postgres.messages import decode
-from target_telemetry_postgres.rows import Refused
+from target_telemetry_postgres.intake.lines import decode
+from target_telemetry_postgres.rows.fast_fields import NotPlain
+from target_telemetry_postgres.rows.plan import Refused
 
 if TYPE_CHECKING:
     from support.singer import Loader
-    from target_telemetry_postgres.rows import Plan
+    from target_telemetry_postgres.rows.plan import Plan
 
 
 @settings(max_examples=1500, deadline=None)

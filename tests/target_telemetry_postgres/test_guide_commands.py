@@ -11,8 +11,8 @@ import pytest
 import yaml
 
 from target_telemetry_postgres.cli.app import cli
-from target_telemetry_postgres.cli.report import report_names
-from target_telemetry_postgres.roles import READABLE, SENSITIVE
+from target_telemetry_postgres.cli.commands.report import report_names
+from target_telemetry_postgres.postgres.roles import READABLE, SENSITIVE
 
 ROOT = Path(__file__).parents[2]
 GUIDE = ROOT / "docs" / "guide"

@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from support.postgres import url_of
-from target_telemetry_postgres.ledger import Ledger, StreamCounts, meltano_state_id
-from target_telemetry_postgres.writer import in_progress
+from target_telemetry_postgres.write.ledger import Ledger, StreamCounts, meltano_state_id
+from target_telemetry_postgres.write.writer import in_progress
 
 if TYPE_CHECKING:
     import psycopg
 
-    from target_telemetry_postgres.database import Database
+    from target_telemetry_postgres.postgres.database import Database
 
 
 def new_ledger(database: Database) -> Ledger:
@@ -156,8 +156,8 @@ def test_an_error_is_stored_on_one_line_without_what_postgres_cannot_hold(
 
 KILLED_RUN = """
 import sys, time
-from target_telemetry_postgres.database import open_database
-from target_telemetry_postgres.ledger import Ledger, StreamCounts
+from target_telemetry_postgres.postgres.database import open_database
+from target_telemetry_postgres.write.ledger import Ledger, StreamCounts
 with open_database({"sqlalchemy_url": sys.argv[1]}) as database, database.connect() as connection:
     ledger = Ledger(database, sys.argv[2])
     ledger.begin(connection, "runs")

@@ -17,8 +17,8 @@ from psycopg import sql
 
 from support.postgres import url_of
 from support.singer import Loader, lines, records, schema, state
-from target_telemetry_postgres import flush, upsert
-from target_telemetry_postgres.habit import LEAST_ROWS, Habit
+from target_telemetry_postgres.buffer.expectation import LEAST_ROWS, Habit
+from target_telemetry_postgres.write import flush, statements
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -38,7 +38,7 @@ def watched() -> Iterator[list[str]]:
     fill = flush._fill
 
     def telling(connection: Any, make: Any, *others: Any, **options: Any) -> int:
-        where = "straight" if make is upsert.copy_to_target else "staged"
+        where = "straight" if make is statements.copy_to_target else "staged"
         try:
             rows = fill(connection, make, *others, **options)
         except psycopg.Error:
@@ -83,7 +83,7 @@ def test_two_streams_may_be_disappointed_by_one_batch(
     loader: Loader, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # A line at a time, so that no block holds records of both.
-    monkeypatch.setattr("target_telemetry_postgres.messages.BLOCK_BYTES", 1)
+    monkeypatch.setattr("target_telemetry_postgres.intake.lines.BLOCK_BYTES", 1)
     other = schema("t", {"id": INTEGER}, ["id"])
     batches = [range(BATCH), range(BATCH, 2 * BATCH), range(BATCH)]
     sent: list[Any] = [STREAM, other]
@@ -176,7 +176,7 @@ def test_other_streams_of_the_flush_are_written_once_when_one_disappoints(loader
             sent += records(name, [{"id": n, "v": batch} for n in range(first, first + BATCH)])
     with watched() as seen, pytest.MonkeyPatch.context() as patch:
         # A line at a time, so that no block holds the end of one stream and another's beginning.
-        patch.setattr("target_telemetry_postgres.messages.BLOCK_BYTES", 200)
+        patch.setattr("target_telemetry_postgres.intake.lines.BLOCK_BYTES", 200)
         loader.load([json.dumps(one).ljust(199) for one in sent], batch_size_rows=5 * BATCH + 10)
     assert "straight, refused" in seen
     for name in names:
@@ -239,10 +239,10 @@ def test_tables_of_all_kinds_end_as_with_staging(loader: Loader, kind: str) -> N
 @pytest.mark.parametrize(
     "statement",
     [
-        partial(upsert.merge, skip_known=False),
-        upsert.insert_new,
-        upsert.lock_known,
-        upsert.delete_staged,
+        partial(statements.merge, skip_known=False),
+        statements.insert_new,
+        statements.lock_known,
+        statements.delete_staged,
     ],
 )
 def test_a_language_has_no_say_in_the_order_of_keys(statement: Callable[..., Any]) -> None:
@@ -250,7 +250,7 @@ def test_a_language_has_no_say_in_the_order_of_keys(statement: Callable[..., Any
 
     The server of these tests knows no language's order, so it cannot be shown there.
     """
-    shape = upsert.Shape(
+    shape = statements.Shape(
         sql.Identifier("s"), {"k": "text", "id": "bigint", "v": "text"}, ("k", "id")
     )
     order = statement(shape).as_string(None).partition(" ORDER BY ")[2]

@@ -15,8 +15,8 @@ from hypothesis import strategies as st
 from tap_llm_csv.pricing import model_names as tap_names
 from tap_llm_csv.pricing.pricer import pricer_for
 from target_telemetry_postgres.errors import ConfigError
-from target_telemetry_postgres.model_names import candidates
-from target_telemetry_postgres.prices import Prices, Tokens
+from target_telemetry_postgres.pricing.model_names import candidates
+from target_telemetry_postgres.pricing.prices import Prices, Tokens
 
 NAMES = [
     "gpt-5-high",

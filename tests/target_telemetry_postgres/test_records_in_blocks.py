@@ -16,16 +16,16 @@ from hypothesis import strategies as st
 
 from support.random_records import ATOMS, SCALARS, SCHEMAS, VALUES, comparable, plan
 from support.singer import lines, record, records, schema, state
-from target_telemetry_postgres.fastlane import NotPlain
-from target_telemetry_postgres.messages import decode, envelope
-from target_telemetry_postgres.packs import Pack
-from target_telemetry_postgres.streams import Sink
+from target_telemetry_postgres.buffer.packed_rows import Pack
+from target_telemetry_postgres.intake.lines import decode, envelope
+from target_telemetry_postgres.intake.sink import Sink
+from target_telemetry_postgres.rows.fast_fields import NotPlain
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from support.singer import Loader
-    from target_telemetry_postgres.rows import Plan
+    from target_telemetry_postgres.rows.plan import Plan
 
 INTEGER = {"type": "integer"}
 TEXT = {"type": ["string", "null"]}
@@ -449,7 +449,7 @@ def test_blocks_and_lines_leave_the_same_behind(
         rest.insert(place, record("s", row | mistake))
     streams = [schema("log", {"id": INTEGER}), schema("s", EVERYTHING, ["id"])]
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("target_telemetry_postgres.messages.BLOCK_BYTES", at_once)
+        patch.setattr("target_telemetry_postgres.intake.lines.BLOCK_BYTES", at_once)
         both(
             loader,
             [*streams, *records("s", first), *([state(at="first")] * (len(first) > 1)), *rest],
@@ -548,7 +548,7 @@ def test_a_record_that_its_schema_refuses_inside_a_block_costs_only_itself(
     messages = [stream, *(ordinary(number) for number in range(40))]
     messages[31] = ordinary(100, o={"a": 1})
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("target_telemetry_postgres.messages.BLOCK_BYTES", 1500)
+        patch.setattr("target_telemetry_postgres.intake.lines.BLOCK_BYTES", 1500)
         done = both(loader, messages, taken=20, **QUARANTINE)
     assert [(line, column) for _, line, column, *_ in done.rejected] == [(32, "o")]
     assert len(done.tables["s"]) == 39
@@ -591,7 +591,7 @@ def test_empty_lines_after_a_flush_in_the_middle_of_a_block_are_counted(loader: 
     messages.insert(16, json.dumps(ordinary(30, n=5000)))
     for at_once in (len(lines(messages[:12]).encode()), 1 << 17):
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr("target_telemetry_postgres.messages.BLOCK_BYTES", at_once)
+            patch.setattr("target_telemetry_postgres.intake.lines.BLOCK_BYTES", at_once)
             done = both(loader, messages, made=[STRICT], taken=1, batch_size_rows=5, **QUARANTINE)
         assert [line for _, line, *_ in done.rejected] == [19]
 
@@ -603,7 +603,7 @@ def test_one_stream_that_is_refused_takes_no_other_with_it(loader: Loader) -> No
     messages += [*records("log", [{"id": n} for n in range(20)])]
     messages += [*records("z", [{"id": n} for n in range(20)])]
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("target_telemetry_postgres.messages.BLOCK_BYTES", 900)
+        patch.setattr("target_telemetry_postgres.intake.lines.BLOCK_BYTES", 900)
         done = both(
             loader,
             messages,
@@ -633,7 +633,7 @@ def test_what_postgres_cannot_store_is_dropped_and_counted(
     messages = [STREAM, *(ordinary(number) for number in range(40))]
     messages[30] = ordinary(29, **odd)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("target_telemetry_postgres.messages.BLOCK_BYTES", 1500)
+        patch.setattr("target_telemetry_postgres.intake.lines.BLOCK_BYTES", 1500)
         escaped = [json.dumps(message) for message in messages]
         both(loader, messages, taken=20)
         both(loader, escaped, taken=20)
@@ -653,7 +653,7 @@ def test_line_ends_and_empty_lines_change_nothing(loader: Loader, end: str) -> N
     messages += [json.dumps(ordinary(number)) + end * (number > 10) for number in range(30)]
     messages.insert(25, json.dumps(ordinary(3, n=5000)) + end)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("target_telemetry_postgres.messages.BLOCK_BYTES", 900)
+        patch.setattr("target_telemetry_postgres.intake.lines.BLOCK_BYTES", 900)
         done = both(loader, messages, made=[STRICT], taken=5, **QUARANTINE)
     (refused,) = done.rejected
     assert refused[1] == 26 + end.count("\n") * 13
@@ -663,7 +663,7 @@ def test_two_messages_on_one_line_end_the_run(loader: Loader) -> None:
     twice = json.dumps(ordinary(20)) * 2
     messages = [STREAM, *(ordinary(number) for number in range(20)), state(at=20), twice]
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("target_telemetry_postgres.messages.BLOCK_BYTES", 900)
+        patch.setattr("target_telemetry_postgres.intake.lines.BLOCK_BYTES", 900)
         done = both(loader, messages, taken=9)
     assert "Unable to parse line as JSON" in str(done.error)
     assert (len(done.tables["s"]), done.states) == (20, [{"at": 20}])
@@ -753,7 +753,7 @@ def test_rows_about_to_expire_are_counted_as_by_lines(
         rows.append(ordinary(n, at=at.isoformat() if n != 7 else None))
     recent = [ordinary(n, at=datetime.now(tz=timezone.utc).isoformat()) for n in range(100, 140)]
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("target_telemetry_postgres.messages.BLOCK_BYTES", 1500)
+        patch.setattr("target_telemetry_postgres.intake.lines.BLOCK_BYTES", 1500)
         done = both(
             loader,
             [STREAM, *recent, *rows],
@@ -770,7 +770,7 @@ def test_an_unknown_property_is_mentioned_once_and_blocks_go_on(loader: Loader) 
     messages = [STREAM, *(ordinary(number) for number in range(20))]
     messages += [ordinary(number, more=number) for number in range(20, 60)]
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("target_telemetry_postgres.messages.BLOCK_BYTES", 900)
+        patch.setattr("target_telemetry_postgres.intake.lines.BLOCK_BYTES", 900)
         done = both(loader, messages, taken=40, batch_size_rows=10)
     assert [one for one in done.said if "'more'" in one] == [
         "Stream 's': no schema for record field 'more'; it is not stored."
@@ -805,7 +805,7 @@ def test_after_an_odd_record_blocks_go_on_with_the_next_batch(loader: Loader) ->
     messages += [ordinary(number) for number in range(1, 100)]
     for at_once in (900, 1 << 17):
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr("target_telemetry_postgres.messages.BLOCK_BYTES", at_once)
+            patch.setattr("target_telemetry_postgres.intake.lines.BLOCK_BYTES", at_once)
             both(loader, messages, taken=90, batch_size_rows=10)
 
 
@@ -814,8 +814,8 @@ def test_rows_go_when_their_lines_take_much_memory(loader: Loader) -> None:
     for road in (watched, line_by_line):
         start_anew(loader)
         with road(), pytest.MonkeyPatch.context() as patch:
-            patch.setattr("target_telemetry_postgres.messages.BLOCK_BYTES", 900)
-            patch.setattr("target_telemetry_postgres.feed.MAX_BYTES", 2000)
+            patch.setattr("target_telemetry_postgres.intake.lines.BLOCK_BYTES", 900)
+            patch.setattr("target_telemetry_postgres.intake.dispatch.MAX_BYTES", 2000)
             done = outcome(loader, messages)
         assert len(done.tables["s"]) == 60
         assert len(done.states) >= 3

@@ -9,7 +9,7 @@ from singer_sdk.exceptions import InvalidRecord, MissingKeyPropertiesError
 
 from support.singer import record, records, schema, state
 from target_telemetry_postgres.errors import RecordError
-from target_telemetry_postgres.load import sentence
+from target_telemetry_postgres.run import sentence
 
 if TYPE_CHECKING:
     from support.singer import Loader

@@ -11,18 +11,18 @@ from hypothesis import strategies as st
 from psycopg import sql
 
 from target_telemetry_postgres.errors import RetentionError
-from target_telemetry_postgres.policies import (
+from target_telemetry_postgres.retention.pieces import PIECE_SECONDS, Pace
+from target_telemetry_postgres.retention.policies import (
     DEFAULT_TABLES,
     Policy,
     check_policies,
     cutoffs,
     parse_policies,
 )
-from target_telemetry_postgres.retention import prune
-from target_telemetry_postgres.sweeps import PIECE_SECONDS, Pace
+from target_telemetry_postgres.retention.prune import prune
 
 if TYPE_CHECKING:
-    from target_telemetry_postgres.database import Database
+    from target_telemetry_postgres.postgres.database import Database
 
 
 def fill(database: Database, days: int = 300, per_day: int = 10) -> None:
@@ -338,7 +338,7 @@ def test_a_wrong_clock_deletes_nothing(database: Database, monkeypatch: pytest.M
         def now(cls, tz: Any = None) -> Yesteryear:
             return cls(2020, 1, 1, tzinfo=tz)
 
-    monkeypatch.setattr("target_telemetry_postgres.retention.datetime", Yesteryear)
+    monkeypatch.setattr("target_telemetry_postgres.retention.prune.datetime", Yesteryear)
 
     with pytest.raises(RetentionError, match="set the wrong clock right"):
         prune(database, [calls("90 days")])

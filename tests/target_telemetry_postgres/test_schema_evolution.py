@@ -11,8 +11,8 @@ from singer_sdk.exceptions import InvalidJSONSchema
 from singer_sdk.singerlib.exceptions import InvalidInputLine
 
 from support.singer import record, records, schema
-from target_telemetry_postgres.columns import MAX_NAME_BYTES, fitted, postgres_type
 from target_telemetry_postgres.errors import RecordError
+from target_telemetry_postgres.schema.pg_types import MAX_NAME_BYTES, fitted, postgres_type
 
 if TYPE_CHECKING:
     from support.singer import Loader

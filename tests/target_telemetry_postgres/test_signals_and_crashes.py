@@ -18,7 +18,7 @@ import psycopg
 import pytest
 
 from support.singer import Loader, lines, record, schema, state
-from target_telemetry_postgres.database import Database, open_database
+from target_telemetry_postgres.postgres.database import Database, open_database
 from target_telemetry_postgres.target import TargetTelemetryPostgres
 
 if TYPE_CHECKING:

@@ -10,8 +10,8 @@ import pytest
 
 from support.random_records import plan
 from support.singer import record, records, schema, state
-from target_telemetry_postgres import messages
-from target_telemetry_postgres.blocks import _CHOICES
+from target_telemetry_postgres.intake import lines
+from target_telemetry_postgres.rows.block_decoder import _CHOICES
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -20,17 +20,17 @@ if TYPE_CHECKING:
 
 
 def test_lines_need_no_line_ends_of_their_own() -> None:
-    assert b"".join(messages.blocks(iter(["one", "two\n", b"three"]))) == b"one\ntwo\nthree\n"
+    assert b"".join(lines.blocks(iter(["one", "two\n", b"three"]))) == b"one\ntwo\nthree\n"
 
 
 def test_a_buffered_source_is_read_as_it_comes() -> None:
     source = io.BufferedReader(io.BytesIO(b"one\ntwo\nth"))
-    assert list(messages.blocks(source)) == [b"one\ntwo\n", b"th"]
+    assert list(lines.blocks(source)) == [b"one\ntwo\n", b"th"]
 
 
 def test_lines_of_a_slow_source_do_not_wait_for_many(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(messages, "IDLE_SECONDS", 0)
-    assert list(messages.blocks(iter(["one\n", "two\n"])))[:2] == [b"one\n", b"two\n"]
+    monkeypatch.setattr(lines, "IDLE_SECONDS", 0)
+    assert list(lines.blocks(iter(["one\n", "two\n"])))[:2] == [b"one\n", b"two\n"]
 
 
 def test_what_came_before_a_source_failed_is_passed_on() -> None:
@@ -38,7 +38,7 @@ def test_what_came_before_a_source_failed_is_passed_on() -> None:
         yield "one\n"
         raise OSError("the tape tore")
 
-    taken = messages.blocks(source())
+    taken = lines.blocks(source())
     assert next(taken) == b"one\n"
     with pytest.raises(OSError, match="tore"):
         next(taken)

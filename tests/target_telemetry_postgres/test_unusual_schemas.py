@@ -10,7 +10,7 @@ from singer_sdk.singerlib.exceptions import InvalidInputLine
 
 from support.singer import record, schema
 from target_telemetry_postgres.errors import RecordError
-from target_telemetry_postgres.schemas import expanded
+from target_telemetry_postgres.schema.validation import expanded
 
 if TYPE_CHECKING:
     from support.singer import Loader

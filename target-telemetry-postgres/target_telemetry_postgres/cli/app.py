@@ -53,7 +53,9 @@ class LazyGroup(click.Group):
         del ctx
         if cmd_name not in SUBCOMMANDS:
             return None
-        module = importlib.import_module(f"{__package__}.{MODULES.get(cmd_name, cmd_name)}")
+        module = importlib.import_module(
+            f"{__package__}.commands.{MODULES.get(cmd_name, cmd_name)}"
+        )
         return cast("click.Command", module.command)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:

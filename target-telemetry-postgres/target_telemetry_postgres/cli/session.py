@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     import psycopg
     from psycopg import sql
 
-    from target_telemetry_postgres.database import Database
+    from target_telemetry_postgres.postgres.database import Database
 
 Row = dict[str, Any]
 
@@ -53,7 +53,7 @@ class Session:
     @contextmanager
     def database(self) -> Iterator[Database]:
         """Open the database; an embedded server runs at least until the block ends."""
-        from target_telemetry_postgres.database import explained, open_database
+        from target_telemetry_postgres.postgres.database import explained, open_database
 
         with open_database(self.config) as database, explained(database):
             yield database

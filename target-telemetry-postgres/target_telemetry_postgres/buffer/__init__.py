@@ -1,0 +1,1 @@
+"""Rows that wait for their table, and what makes them ready."""

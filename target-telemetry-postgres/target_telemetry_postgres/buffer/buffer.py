@@ -1,0 +1,251 @@
+"""Rows that wait for the next flush: the last record of a key wins, before anything is sent.
+
+A row is a list of column values followed by the number of the input line it came from. A column
+that its record did not mention holds UNSET: absent is not null, and leaves the table's value.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any, Final, Literal
+
+from target_telemetry_postgres.buffer.expectation import Habit
+from target_telemetry_postgres.buffer.packed_rows import Pack
+from target_telemetry_postgres.rows.plan import UNSET, Row
+from target_telemetry_postgres.rows.values import Misfit, to_naive_timestamp
+from target_telemetry_postgres.schema.pg_types import (
+    BOOLEAN,
+    DATE,
+    INTEGER_RANGES,
+    NUMERIC,
+    TEXT,
+    TIMESTAMPTZ,
+    UUID,
+    base_type,
+)
+from target_telemetry_postgres.write.statements import Phrases
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from target_telemetry_postgres.rows.copy_text import CopyText
+    from target_telemetry_postgres.rows.rejection import Rejection
+    from target_telemetry_postgres.write.statements import Shape
+
+Mode = Literal["upsert", "append", "insert-new"]
+Key = Any
+
+#: Types whose values, as converted, are equal exactly when Postgres says so.
+_EQUAL_AS_SENT: Final = frozenset({*INTEGER_RANGES, NUMERIC, TEXT, BOOLEAN, DATE, UUID})
+#: And those that are also in order when Postgres says so, text by the order of its bytes.
+_COMPARED_AS_SENT: Final = _EQUAL_AS_SENT - {NUMERIC}
+
+
+@dataclass(frozen=True, slots=True)
+class Destination:
+    """Where the rows of a stream go, and how."""
+
+    stream: str
+    table: str
+    shape: Shape
+    mode: Mode
+    originals: dict[str, str]
+    partitioned: bool = False
+    #: Whether COPY into the table does what INSERT does.
+    takes_copies: bool = False
+    habit: Habit = field(default_factory=Habit)
+    phrases: Phrases = field(default_factory=Phrases)
+
+
+@dataclass(slots=True)
+class Part:
+    """What one flush does for one stream."""
+
+    destination: Destination
+    rows: list[Row]
+    deleted: list[Row] = field(default_factory=list)
+    read: int = 0
+    expired: int = 0
+    rejected: int = 0
+    #: By the identity of a row, the one of its key that it replaced: should the server refuse the
+    #: later one, the earlier stands.
+    replaced: dict[int, Row] = field(default_factory=dict)
+    absent: bool = False
+    null_keys: bool = False
+    #: The columns that no row mentions, if these are all that any row leaves out.
+    unmentioned: frozenset[str] = frozenset()
+    #: The rows in another form, instead of `rows`.
+    pack: Pack | None = None
+    #: What COPY takes for all rows, where it could be made beforehand.
+    text: CopyText | None = None
+
+    def listed(self) -> list[Row]:
+        """The rows as lists, whatever form they have."""
+        return self.rows if self.pack is None else self.pack.last_rows()
+
+
+@dataclass(slots=True)
+class Batch:
+    """One flush: rows of any number of streams, and the newest state that they complete."""
+
+    parts: list[Part]
+    rejections: list[Rejection]
+    state: bytes | None = None
+
+
+class Buffer:
+    """Collects the rows of one stream.
+
+    With `keep_replaced` a refused row gives way to the one that it replaced.
+    """
+
+    def __init__(self, destination: Destination, *, keep_replaced: bool = False) -> None:
+        self.destination = destination
+        self._keep_replaced = keep_replaced
+        self._replaced: dict[int, Row] = {}
+        self.read = 0
+        self.expired = 0
+        self.rejected = 0
+        shape = destination.shape
+        keyed = destination.mode == "upsert"
+        self._key_at = [list(shape.columns).index(name) for name in shape.key] if keyed else []
+        self._key_of = _key_function(shape, self._key_at) if keyed else None
+        self._list: list[Row] = []
+        self._by_key: dict[Key, Row] = {}
+        self._deleted: dict[Key, Row] = {}
+        self._pack: Pack | None = None
+        self._absent = False
+        types = {base_type(shape.columns[name]) for name in shape.key} if keyed else set()
+        self._packs = bool(shape.columns) and types <= _COMPARED_AS_SENT
+
+    def takes_packed(self, missing: tuple[int, ...]) -> bool:
+        """Whether rows without these properties may come packed, after those that wait."""
+        if self._pack is not None:
+            return self._pack.missing == missing
+        return self._packs and not (self._list or self._by_key or self._deleted)
+
+    def pack(
+        self,
+        lines: bytes,
+        keys: list[Any] | None,
+        numbers: Sequence[int],
+        missing: tuple[int, ...],
+    ) -> None:
+        """Rows from a `BlockDecoder`."""
+        if self._pack is None:
+            self._pack = Pack(missing)
+        self._pack.add(lines, keys if self._key_of is not None else None, numbers)
+        self.read += len(numbers)
+
+    def _unpack(self) -> None:
+        """Go on with lists."""
+        if self._pack is not None:
+            rows, self._pack = self._pack.rows(), None
+            for row in rows:
+                self.add(row)
+
+    def __len__(self) -> int:
+        return len(self._list) + len(self._by_key) + len(self._deleted)
+
+    def add(self, row: Row) -> None:
+        """A row to write; of several with one key the last wins, column by column."""
+        self._unpack()
+        if self._key_of is None:
+            self._list.append([None if value is UNSET else value for value in row])
+            return
+        key = self._key_of(row)
+        if UNSET in row:
+            self._absent = True
+            before = self._by_key.get(key)
+            if before is not None:
+                row = [old if new is UNSET else new for old, new in zip(before, row, strict=True)]
+            elif key in self._deleted:
+                row = [None if value is UNSET else value for value in row]
+        self._put(key, row)
+
+    def add_whole(self, row: Row) -> None:
+        """As `add`, for a row that is known to have every column."""
+        self._unpack()
+        if self._key_of is None:
+            self._list.append(row)
+            return
+        key = self._key_of(row)
+        if self._deleted or self._keep_replaced:
+            self._put(key, row)
+        else:
+            self._by_key[key] = row
+
+    def _put(self, key: Key, row: Row) -> None:
+        self._deleted.pop(key, None)
+        if self._keep_replaced and (before := self._by_key.get(key)) is not None:
+            self._replaced[id(row)] = before
+        self._by_key[key] = row
+
+    def delete(self, row: Row) -> None:
+        """A row whose key is to go."""
+        if self._key_of is None:
+            return
+        self._unpack()
+        key = self._key_of(row)
+        gone = self._by_key.pop(key, None)
+        while gone is not None:
+            gone = self._replaced.pop(id(gone), None)
+        self._deleted[key] = row
+
+    def take(self) -> Part | None:
+        """Everything collected so far; the buffer starts again empty."""
+        if not (self.read or len(self) or self.rejected or self.expired):
+            return None
+        if self._pack is not None and self._keep_replaced and self._pack.repeats:
+            self._unpack()
+        rows = self._list if self._key_of is None else list(self._by_key.values())
+        deleted = list(self._deleted.values())
+        part = Part(
+            self.destination,
+            rows,
+            deleted,
+            read=self.read,
+            expired=self.expired,
+            rejected=self.rejected,
+            replaced=self._replaced,
+            absent=self._absent and any(UNSET in row for row in (*rows, *self._replaced.values())),
+            null_keys=any(row[at] is None for at in self._key_at for row in (*rows, *deleted)),
+            pack=self._pack,
+        )
+        if self._pack is not None:
+            columns = list(self.destination.shape.columns)
+            part.unmentioned = frozenset(columns[at] for at in self._pack.missing)
+        self._pack = None
+        self._list, self._by_key, self._deleted, self._replaced = [], {}, {}, {}
+        self.read = self.expired = self.rejected = 0
+        self._absent = False
+        return part
+
+
+def _key_function(shape: Shape, at: Sequence[int]) -> Callable[[Row], Key]:
+    """A function from a row to something equal exactly when the keys are."""
+    types = [base_type(shape.columns[name]) for name in shape.key]
+    if all(pg_type in _EQUAL_AS_SENT for pg_type in types):
+        if len(at) == 1:
+            (only,) = at
+            return lambda row: row[only]
+        return lambda row: tuple([row[index] for index in at])
+    return lambda row: tuple(
+        [_canonical(row[index], pg_type) for index, pg_type in zip(at, types, strict=True)]
+    )
+
+
+def _canonical(value: Any, pg_type: str) -> Any:
+    if value is None:
+        return None
+    if pg_type == TIMESTAMPTZ:
+        try:
+            return to_naive_timestamp(value)
+        except Misfit:
+            # Postgres knows more times than Python (24:00, a leap second), and judges the others.
+            return value
+    if pg_type == "jsonb":
+        return json.dumps(json.loads(value, parse_float=Decimal), sort_keys=True, default=repr)
+    return value

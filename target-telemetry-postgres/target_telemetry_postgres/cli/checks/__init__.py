@@ -1,0 +1,1 @@
+"""What `telemetry doctor` looks at."""

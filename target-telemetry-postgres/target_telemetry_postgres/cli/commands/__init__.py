@@ -1,0 +1,1 @@
+"""The subcommands of `telemetry`, one a module."""

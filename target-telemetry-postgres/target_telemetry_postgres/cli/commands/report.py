@@ -1,0 +1,114 @@
+"""`telemetry report`: the questions that the tables are for; each is a `.sql` file."""
+
+from __future__ import annotations
+
+import re
+from datetime import datetime, timedelta, timezone
+from importlib.resources import files
+from typing import Any
+
+import click
+
+from target_telemetry_postgres.cli import output
+from target_telemetry_postgres.cli.session import (
+    Reader,
+    Session,
+    existing_columns,
+    pass_session,
+    read_sql,
+)
+from target_telemetry_postgres.cli.spans import instant_option
+
+_FOLDER = "reports"
+_DEFAULT_SINCE = timedelta(days=30)
+_RELATION = re.compile(r"^\s*(?:from|join)\s+([a-z_]+)", re.IGNORECASE | re.MULTILINE)
+_NAMED = re.compile(r"^\s*(?:with\s+)?([a-z_]+) as \($", re.IGNORECASE | re.MULTILINE)
+
+
+def report_names() -> list[str]:
+    """The reports that this package carries."""
+    folder = files("target_telemetry_postgres.cli") / "sql" / _FOLDER
+    return sorted(
+        entry.name.removesuffix(".sql").replace("_", "-")
+        for entry in folder.iterdir()
+        if entry.name.endswith(".sql")
+    )
+
+
+@click.command(
+    name="report",
+    epilog="""\b
+Without a name: all of them. Without data the report is empty, not an error.
+
+\b
+Example:
+  telemetry report cost-per-day --since 7d""",
+)
+@click.argument("name", type=click.Choice(report_names()), required=False)
+@click.option("--list", "listing", is_flag=True, help="Only name the reports.")
+@click.option(
+    "--since",
+    metavar="WHEN",
+    callback=instant_option,
+    help="From when on: 2026-02-01, 30d.  [default: 30d]",
+)
+@click.option("--limit", type=click.IntRange(min=1), default=20, show_default=True, help="Rows.")
+@click.option("--sql", "show_sql", is_flag=True, help="Print the query instead of its answer.")
+@output.json_option
+@pass_session
+def command(
+    session: Session,
+    *,
+    name: str | None,
+    listing: bool,
+    since: datetime | None,
+    limit: int,
+    show_sql: bool,
+    as_json: bool,
+) -> None:
+    """Answer questions from the data: durations, flakiness, failures, costs."""
+    names = [name] if name else report_names()
+    if listing:
+        for known in names:
+            click.echo(f"{known:16}{title_of(known)}")
+        return
+    if show_sql:
+        for known in names:
+            click.echo(query_of(known).decode().replace("%%", "%").rstrip() + ";")
+        return
+    parameters = {
+        "since": since or datetime.now(timezone.utc) - _DEFAULT_SINCE,
+        "limit": limit,
+    }
+    with session.reading() as reader:
+        answers = {known: answer(reader, known, parameters) for known in names}
+    if as_json:
+        output.print_json(answers[name] if name else answers)
+        return
+    for place, (known, rows) in enumerate(answers.items()):
+        if place:
+            click.echo()
+        output.print_records(rows, f"{known}: {title_of(known)}")
+
+
+def answer(reader: Reader, name: str, parameters: dict[str, Any]) -> list[dict[str, Any]]:
+    """Run one report; nothing, where its tables are not there yet."""
+    query = query_of(name)
+    if not relations_of(query.decode()) <= existing_columns(reader).keys():
+        return []
+    return reader.rows(query, parameters)
+
+
+def query_of(name: str) -> bytes:
+    """The query of a report."""
+    return read_sql(f"{_FOLDER}/{name.replace('-', '_')}.sql")
+
+
+def title_of(name: str) -> str:
+    """The first line of a report's file says what it answers."""
+    return query_of(name).decode().splitlines()[0].removeprefix("--").strip()
+
+
+def relations_of(query: str) -> set[str]:
+    """The tables that a report reads."""
+    return set(_RELATION.findall(query)) - set(_NAMED.findall(query))

@@ -1,0 +1,1 @@
+"""Rows out of one store and into another: export and import."""

@@ -1,0 +1,1 @@
+"""The server that starts by itself where none is configured."""

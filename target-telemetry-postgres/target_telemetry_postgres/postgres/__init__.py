@@ -1,0 +1,1 @@
+"""Connections, their failures, migrations and roles."""

@@ -1,0 +1,1 @@
+"""Which rows are too old, and how they go."""

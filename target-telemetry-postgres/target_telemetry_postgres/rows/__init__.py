@@ -1,0 +1,1 @@
+"""One record to one row, plainly or quickly, or the reason why not."""

@@ -1,0 +1,1 @@
+"""What a SCHEMA message means: columns, validation, and how records are decoded."""

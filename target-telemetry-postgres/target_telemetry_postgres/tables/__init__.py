@@ -1,0 +1,1 @@
+"""What tables there are, what a stream changes in them, and how one replaces another."""

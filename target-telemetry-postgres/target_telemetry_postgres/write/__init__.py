@@ -1,0 +1,1 @@
+"""One transaction: rows, rejects, the ledger, and the state that follows them."""

@@ -1,0 +1,91 @@
+"""The one row of many that the server refuses: which it is, and why."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Final
+
+from target_telemetry_postgres.rows.plan import UNSET, Row
+from target_telemetry_postgres.rows.rejection import Rejection
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    import psycopg
+
+    from target_telemetry_postgres.buffer.buffer import Destination, Part
+
+_COPY_LINE: Final = re.compile(r"\D*(\d+)(?:, \D*? ([^:]+))?")
+
+
+def without_culprit(
+    part: Part,
+    rows: Sequence[Row],
+    error: psycopg.Error,
+    refused: Callable[[Sequence[Row]], psycopg.Error | None],
+) -> tuple[list[Row], Rejection]:
+    """The rows without the one that the server refused, and why it did.
+
+    Args:
+        part: Where the rows belong.
+        rows: All of them.
+        error: What the server said of them.
+        refused: Asks it about some of them alone.
+    """
+    at, column = _place(error, part.destination)
+    if at is None or at >= len(rows):
+        at, error = _search(rows, error, refused)
+    rejection = _rejection(part.destination, rows[at], error, column or error.diag.column_name)
+    earlier = part.replaced.get(id(rows[at]))
+    instead = [] if earlier is None else [earlier]
+    return [*rows[:at], *instead, *rows[at + 1 :]], rejection
+
+
+def _place(error: psycopg.Error, destination: Destination) -> tuple[int | None, str | None]:
+    """The row and column that COPY names in its context, in whatever language."""
+    appending = destination.mode == "append"
+    into = destination.table if appending else destination.shape.stage_name
+    copying = f"COPY {into}, "
+    for line in (error.diag.context or "").splitlines():
+        match = line.startswith(copying) and _COPY_LINE.match(line, len(copying))
+        if match:
+            return int(match[1]) - 1, match[2]
+    return None, None
+
+
+def _search(
+    rows: Sequence[Row],
+    error: psycopg.Error,
+    refused: Callable[[Sequence[Row]], psycopg.Error | None],
+) -> tuple[int, psycopg.Error]:
+    """Find a refused row by halving."""
+    low, high = 0, len(rows)
+    while high - low > 1:
+        middle = (low + high) // 2
+        found = refused(rows[low:middle])
+        if found is None:
+            low = middle
+        else:
+            high, error = middle, found
+    return low, error
+
+
+def _rejection(
+    destination: Destination, row: Row, error: psycopg.Error, column: str | None
+) -> Rejection:
+    names = list(destination.shape.columns)
+    record = {
+        destination.originals.get(name, name): value
+        for name, value in zip(names, row[:-1], strict=True)
+        if value is not UNSET
+    }
+    original = destination.originals.get(column, column) if column else None
+    reason = error.diag.message_primary or str(error)
+    return Rejection(
+        destination.stream,
+        reason,
+        record,
+        original,
+        record.get(original) if original else None,
+        row[-1],
+    )

@@ -1,0 +1,306 @@
+"""The SQL that moves staged rows into a table. Pure functions: text in, composed SQL out.
+
+One flush is one transaction: COPY into a temporary table with the target's own column types,
+then statements from here. Nothing takes parameters, so that names may contain any character.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from psycopg import sql
+
+from target_telemetry_postgres.rows.copy_text import OPTIONS
+from target_telemetry_postgres.schema.pg_types import TEXT
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Hashable, Mapping, Sequence
+
+#: How many staged rows are looked up to guess whether the batch is mostly known already.
+SAMPLE: Final = 100
+
+#: Types without equality; they are compared by their text.
+_COMPARED_AS_TEXT: Final = frozenset({"json", "xml", "point", "polygon", "box", "circle"})
+
+
+@dataclass(frozen=True, slots=True)
+class Shape:
+    """The parts of a table that a stream writes.
+
+    Attributes:
+        target: The table.
+        columns: Its columns and their types, in the order of a row.
+        key: The columns that identify a row.
+        incidental: Columns whose change alone is no change.
+        not_null: Columns that need a value.
+        unmentioned: Columns that no row of a flush mentions: null in a new row, as they are in a
+            known one.
+    """
+
+    target: sql.Identifier
+    columns: Mapping[str, str]
+    key: tuple[str, ...] = ()
+    incidental: frozenset[str] = frozenset()
+    not_null: frozenset[str] = frozenset()
+    unmentioned: frozenset[str] = frozenset()
+
+    @property
+    def stage_name(self) -> str:
+        """A temporary table's name that changes with anything it depends on."""
+        parts = [self.target.as_string(None), *self.key]
+        parts += [f"{name}:{pg_type}" for name, pg_type in self.columns.items()]
+        digest = hashlib.sha256("\0".join(parts).encode("utf-8", "surrogatepass")).hexdigest()
+        return f"telemetry_stage_{digest[:24]}"
+
+    @property
+    def stage(self) -> sql.Identifier:
+        """The staging table; pg_temp, so that no other table can be meant."""
+        return sql.Identifier("pg_temp", self.stage_name)
+
+    @property
+    def absent(self) -> str:
+        """In the stage, the numbers of the columns that a record did not mention."""
+        name = "_absent"
+        while name in self.columns:
+            name += "_"
+        return name
+
+    @property
+    def mentioned(self) -> list[str]:
+        """The columns that rows mention."""
+        return [name for name in self.columns if name not in self.unmentioned]
+
+    @property
+    def values(self) -> list[str]:
+        """The columns that are given a value beside the key."""
+        return [name for name in self.mentioned if name not in self.key]
+
+    @property
+    def compared(self) -> list[str]:
+        """The columns whose change makes a row different."""
+        return [name for name in self.values if name not in self.incidental]
+
+
+class Phrases:
+    """Statements about one table, each composed once and then remembered."""
+
+    def __init__(self) -> None:
+        self._made: dict[Hashable, str] = {}
+
+    def say(self, make: Callable[..., sql.Composed], shape: Shape, **options: Hashable) -> str:
+        """The statement that `make` composes for this shape; of a table's, only parts differ."""
+        at = (make, shape.unmentioned, *options.items())
+        if at not in self._made:
+            self._made[at] = make(shape, **options).as_string(None)
+        return self._made[at]
+
+
+def create_stage(shape: Shape) -> sql.Composed:
+    """Make the staging table unless this session has it; commits empty it."""
+    return sql.SQL(
+        "CREATE TEMP TABLE IF NOT EXISTS {} ({}, {} smallint[]) ON COMMIT DELETE ROWS"
+    ).format(
+        sql.Identifier(shape.stage_name),
+        sql.SQL(", ").join(
+            sql.SQL("{} {}").format(sql.Identifier(name), sql.SQL(pg_type))
+            for name, pg_type in shape.columns.items()
+        ),
+        sql.Identifier(shape.absent),
+    )
+
+
+def empty_stage(shape: Shape) -> sql.Composed:
+    """Make the stage ready for other rows in the same transaction."""
+    return sql.SQL("TRUNCATE {}").format(shape.stage)
+
+
+def copy_keys(shape: Shape) -> sql.Composed:
+    """COPY keys into the stage."""
+    return _copy(shape.stage, shape.key, text=False)
+
+
+def copy_to_stage(shape: Shape, *, absent: bool, text: bool) -> sql.Composed:
+    """COPY into the stage; `text` is what `copytext` makes, otherwise it is psycopg's."""
+    columns = shape.mentioned
+    return _copy(shape.stage, [*columns, shape.absent] if absent else columns, text=text)
+
+
+def copy_to_target(shape: Shape, *, text: bool) -> sql.Composed:
+    """COPY straight into the table, for rows that meet no others there."""
+    return _copy(shape.target, shape.mentioned, text=text)
+
+
+def _copy(into: sql.Identifier, columns: Sequence[str], *, text: bool) -> sql.Composed:
+    return sql.SQL("COPY {} ({}) FROM STDIN{}").format(
+        into, _names(columns), sql.SQL(f" WITH ({OPTIONS})" if text else "")
+    )
+
+
+def insert_empty(shape: Shape, rows: int) -> sql.Composed:
+    """Rows of a stream that has no properties, which COPY has no words for."""
+    return sql.SQL("INSERT INTO {} SELECT FROM generate_series(1, {})").format(
+        shape.target, sql.Literal(rows)
+    )
+
+
+def lock_known(shape: Shape, *, null_keys: bool = False) -> sql.Composed:
+    """Lock, in key order, the rows that are about to be read and then written."""
+    return sql.SQL(
+        "SELECT count(*) FROM (SELECT 1 FROM {} t JOIN {} s ON {} ORDER BY {} FOR UPDATE OF t) l"
+    ).format(shape.target, shape.stage, _same_key(shape, null_keys), _in_order("t", shape))
+
+
+def fill_absent(shape: Shape, *, null_keys: bool = False) -> sql.Composed:
+    """Give staged rows, in the columns their records did not mention, what the table has."""
+    assignments = sql.SQL(", ").join(
+        sql.SQL(
+            "{name} = CASE WHEN {number} = ANY (s.{absent}) THEN t.{name} ELSE s.{name} END"
+        ).format(
+            name=sql.Identifier(name),
+            number=sql.Literal(number),
+            absent=sql.Identifier(shape.absent),
+        )
+        for number, name in enumerate(shape.columns)
+        if name not in shape.key
+    )
+    return sql.SQL("UPDATE {} s SET {} FROM {} t WHERE {} AND s.{} IS NOT NULL").format(
+        shape.stage,
+        assignments,
+        shape.target,
+        _same_key(shape, null_keys),
+        sql.Identifier(shape.absent),
+    )
+
+
+def sample_unchanged(shape: Shape, rows: int) -> sql.Composed:
+    """Of a sample of the staged rows, how many there are and how many the table has just so."""
+    percent = min(100.0, 100.0 * SAMPLE / max(rows, 1))
+    return sql.SQL(
+        "SELECT count(*), count(p.hit) FROM (SELECT * FROM {} TABLESAMPLE BERNOULLI ({})) s {}"
+    ).format(shape.stage, sql.Literal(percent), _probe(shape))
+
+
+def merge(shape: Shape, *, skip_known: bool, system_columns: bool = True) -> sql.Composed:
+    """Insert what is new, update what differs, leave the rest; returns (inserted, written).
+
+    Partitioned and foreign tables have no `system_columns` to tell an insert from an update by;
+    there the first figure is zero. With `skip_known`, rows that the table has just so are filtered
+    out first: they then cost no row lock, no WAL and no identity value. That pays only where most
+    rows are of that kind.
+    """
+    source = sql.SQL("SELECT {} FROM {} s").format(
+        _qualified("s", list(shape.columns)), shape.stage
+    )
+    if skip_known:
+        source = sql.SQL("{} {} WHERE p.hit IS NULL").format(source, _probe(shape))
+    return sql.SQL(
+        "WITH written AS (INSERT INTO {target} AS t ({columns}) {source} ORDER BY {key}"
+        " ON CONFLICT ({conflict}) {action} RETURNING {inserted} AS inserted)"
+        " SELECT count(*) FILTER (WHERE inserted), count(*) FROM written"
+    ).format(
+        target=shape.target,
+        columns=_names(list(shape.columns)),
+        source=source,
+        key=_in_order("s", shape),
+        conflict=_names(shape.key),
+        action=_action(shape),
+        inserted=sql.SQL("t.xmax = 0" if system_columns else "false"),
+    )
+
+
+def insert_new(shape: Shape) -> sql.Composed:
+    """Append, where the table nevertheless has a key: rows that are there stay as they are."""
+    return sql.SQL(
+        "WITH written AS (INSERT INTO {} ({}) SELECT {} FROM {} s ORDER BY {}"
+        " ON CONFLICT DO NOTHING RETURNING 1) SELECT count(*), count(*) FROM written"
+    ).format(
+        shape.target,
+        _names(list(shape.columns)),
+        _qualified("s", list(shape.columns)),
+        shape.stage,
+        _in_order("s", shape) if shape.key else sql.SQL("1"),
+    )
+
+
+def delete_staged(shape: Shape, *, null_keys: bool = False) -> sql.Composed:
+    """Delete the rows whose keys are staged, in key order; returns how many."""
+    return sql.SQL(
+        "WITH doomed AS (SELECT t.ctid AS place FROM {target} t JOIN {stage} s ON {match}"
+        " ORDER BY {key} FOR UPDATE OF t),"
+        " gone AS (DELETE FROM {target} t USING doomed WHERE t.ctid = doomed.place RETURNING 1)"
+        " SELECT count(*) FROM gone"
+    ).format(
+        target=shape.target,
+        stage=shape.stage,
+        match=_same_key(shape, null_keys),
+        key=_in_order("t", shape),
+    )
+
+
+def _action(shape: Shape) -> sql.Composable:
+    if not shape.compared:
+        return sql.SQL("DO NOTHING")
+    return sql.SQL("DO UPDATE SET {} WHERE ({}) IS DISTINCT FROM ({})").format(
+        sql.SQL(", ").join(
+            sql.SQL("{0} = excluded.{0}").format(sql.Identifier(name)) for name in shape.values
+        ),
+        _comparable("t", shape),
+        _comparable("excluded", shape),
+    )
+
+
+def _probe(shape: Shape) -> sql.Composed:
+    """A lookup by key that hits rows equal in every compared column.
+
+    LIMIT keeps it one index lookup a staged row, whatever the planner believes of a table that
+    grows while it is being loaded.
+    """
+    same = (
+        sql.SQL("AND ({}) IS NOT DISTINCT FROM ({})").format(
+            _comparable("t", shape), _comparable("s", shape)
+        )
+        if shape.compared
+        else sql.SQL("")
+    )
+    return sql.SQL(
+        "LEFT JOIN LATERAL (SELECT true AS hit FROM {} t WHERE {} {} LIMIT 1) p ON true"
+    ).format(shape.target, _same_key(shape), same)
+
+
+def _comparable(alias: str, shape: Shape) -> sql.Composed:
+    parts = []
+    for name in shape.compared:
+        reference = sql.SQL("{}.{}").format(sql.SQL(alias), sql.Identifier(name))
+        as_text = shape.columns[name] in _COMPARED_AS_TEXT
+        parts.append(sql.SQL("{}::text").format(reference) if as_text else reference)
+    return sql.SQL("ROW({})").format(sql.SQL(", ").join(parts))
+
+
+def _same_key(shape: Shape, null_keys: bool = False) -> sql.Composed:
+    """The join by key; only where NULL keys are staged does it look for them, which is slow."""
+    pattern = sql.SQL(
+        "(t.{0} = s.{0} OR (t.{0} IS NULL AND s.{0} IS NULL))" if null_keys else "t.{0} = s.{0}"
+    )
+    return sql.SQL(" AND ").join(pattern.format(sql.Identifier(name)) for name in shape.key)
+
+
+def _in_order(alias: str, shape: Shape) -> sql.Composed:
+    """The key to order by; text by its bytes, which is the same order here and everywhere else."""
+    return sql.SQL(", ").join(
+        sql.SQL('{}.{} COLLATE "C"' if shape.columns[name] == TEXT else "{}.{}").format(
+            sql.SQL(alias), sql.Identifier(name)
+        )
+        for name in shape.key
+    )
+
+
+def _names(names: Sequence[str]) -> sql.Composed:
+    return sql.SQL(", ").join(map(sql.Identifier, names))
+
+
+def _qualified(alias: str, names: Sequence[str]) -> sql.Composed:
+    return sql.SQL(", ").join(
+        sql.SQL("{}.{}").format(sql.SQL(alias), sql.Identifier(name)) for name in names
+    )
