@@ -14,10 +14,10 @@ export DO_NOT_TRACK := 1
 export UV_COMPILE_BYTECODE := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help run setup plugins test proof lint format bench docs lock clean
+.PHONY: help run setup plugins test test-fast proof lint format bench docs lock clean
 
 help: ## list the commands
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 run: .meltano/.ready ## load the sample data through both pipelines and print the tables
 	@$(BIN)/python examples/demo.py
@@ -28,6 +28,9 @@ plugins: .meltano/.ready ## make setup, and install the Meltano plugins
 
 test: setup ## run the whole test suite; it starts the servers it needs
 	@$(BIN)/python -m pytest -n 2 --dist worksteal $(ARGS)
+
+test-fast: setup ## the tests that need no server, in half a minute
+	@$(BIN)/python -m pytest -n 2 --dist worksteal $(wildcard tests/*/unit) $(ARGS)
 
 proof: setup ## run the randomised proofs at full length (an hour or so)
 	@TELEMETRY_PROOF=full $(BIN)/python -m pytest -n 2 --dist worksteal -m proof $(ARGS)

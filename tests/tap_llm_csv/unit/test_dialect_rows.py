@@ -18,8 +18,8 @@ from tap_llm_csv.dialects import PlanOptions, RowPlan, plan_for
 from tap_llm_csv.records.cells import RowReject
 from tap_llm_csv.records.schemas import SCHEMAS
 
-FIXTURES = Path(__file__).parent / "fixtures"
-SAMPLES = Path(__file__).parents[3] / "shared" / "samples" / "llm"
+FIXTURES = Path(__file__).parents[1] / "fixtures"
+SAMPLES = Path(__file__).parents[4] / "shared" / "samples" / "llm"
 BASE = ["timestamp", "model", "prompt_tokens", "completion_tokens", "task_success", "task_type",
         "duration_ms", "notes"]  # fmt: skip
 

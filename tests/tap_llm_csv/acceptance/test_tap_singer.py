@@ -17,7 +17,7 @@ from singer_sdk.testing import SuiteConfig, get_tap_test_class
 from support.llm_csv import HEADER, row
 from tap_llm_csv.tap import TapLLMCsv
 
-SAMPLE = Path(__file__).with_name("fixtures") / "singer"
+SAMPLE = Path(__file__).parents[1] / "fixtures" / "singer"
 COMMAND = [sys.executable, "-c", "from tap_llm_csv.tap import TapLLMCsv; TapLLMCsv.cli()"]
 
 TestTapLLMCsv = get_tap_test_class(

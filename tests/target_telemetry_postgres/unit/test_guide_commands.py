@@ -14,7 +14,7 @@ from target_telemetry_postgres.cli.app import cli
 from target_telemetry_postgres.cli.commands.report import report_names
 from target_telemetry_postgres.postgres.roles import READABLE, SENSITIVE
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 GUIDE = ROOT / "docs" / "guide"
 DEPLOY = ROOT / "examples" / "deploy"
 MANIFESTS = sorted(path for path in DEPLOY.rglob("*") if path.is_file())

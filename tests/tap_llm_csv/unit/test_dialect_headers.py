@@ -8,7 +8,7 @@ import pytest
 
 from tap_llm_csv.dialects import DIALECTS, HeaderError, PlanOptions, plan_for
 
-FIXTURES = Path(__file__).parent / "fixtures"
+FIXTURES = Path(__file__).parents[1] / "fixtures"
 BASE = ["timestamp", "model", "prompt_tokens", "completion_tokens", "task_success", "task_type",
         "duration_ms", "notes"]  # fmt: skip
 FILES = {

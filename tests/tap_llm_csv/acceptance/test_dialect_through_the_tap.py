@@ -9,7 +9,7 @@ import sys
 from collections import Counter
 from pathlib import Path
 
-FIXTURES = Path(__file__).parent / "fixtures"
+FIXTURES = Path(__file__).parents[1] / "fixtures"
 
 
 def test_a_folder_of_every_export_becomes_calls_buckets_and_coverage(tmp_path: Path) -> None:

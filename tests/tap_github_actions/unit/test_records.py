@@ -21,7 +21,7 @@ from tap_github_actions.runs.records import (
     step_records,
 )
 
-SAMPLES = Path(__file__).parents[3] / "shared" / "samples" / "github"
+SAMPLES = Path(__file__).parents[4] / "shared" / "samples" / "github"
 needs_samples = pytest.mark.skipif(not SAMPLES.is_dir(), reason="the real payloads are not here")
 
 RUN = {

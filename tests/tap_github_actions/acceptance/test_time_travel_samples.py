@@ -11,7 +11,7 @@ import pytest
 from tap_github_actions.runs.records import job_record, run_record, step_records
 from tap_github_actions.streams import WorkflowJobs, WorkflowRuns, WorkflowSteps
 
-SAMPLES = Path(__file__).resolve().parents[3] / "shared" / "samples" / "github"
+SAMPLES = Path(__file__).resolve().parents[4] / "shared" / "samples" / "github"
 pytestmark = pytest.mark.skipif(not SAMPLES.is_dir(), reason="the recorded samples are not at hand")
 NAMED = {"repository": "o/r", "repository_id": 1}
 

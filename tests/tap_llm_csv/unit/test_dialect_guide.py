@@ -16,7 +16,7 @@ from tap_llm_csv.dialects.model import Dialect, Kind
 if TYPE_CHECKING:
     import pytest
 
-PAGE = Path(__file__).parents[2] / "docs" / "adding-a-dialect.md"
+PAGE = Path(__file__).parents[3] / "docs" / "adding-a-dialect.md"
 TEXT = PAGE.read_text(encoding="utf-8")
 
 
