@@ -16,9 +16,9 @@ from typing_extensions import override
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
+    from singer_sdk import Stream
     from singer_sdk.metrics import Counter
 
-    from tap_github_actions.streams import GitHubStream
 
 _encoder = msgspec.json.Encoder(enc_hook=str, decimal_format="number")
 
@@ -57,7 +57,7 @@ class LineWriter(GenericSingerWriter[bytes, Message]):
 class Outlet:
     """One selected stream's way out."""
 
-    stream: GitHubStream
+    stream: Stream
     counter: Counter
     limit: int | None
     written: int = 0

@@ -17,7 +17,13 @@ class ConfigError(TapError):
 
 
 class StateError(TapError):
-    """The state handed to the tap is not one that this tap wrote."""
+    """The state handed to the tap is not one that this tap wrote; says so, and what to do."""
+
+    def __init__(self, problem: str) -> None:
+        super().__init__(
+            f"{problem} Hand over the state this tap wrote last, or none: "
+            "then everything since start_date is read again."
+        )
 
 
 class CredentialsError(TapError):

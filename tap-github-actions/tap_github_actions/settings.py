@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from singer_sdk import typing as th
 
 from tap_github_actions.errors import ConfigError
-from tap_github_actions.runs.records import parse_time
+from tap_github_actions.times import parse_time
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -1,4 +1,4 @@
-"""The Singer streams: names, keys, schemas. What fills them is in `engine.py`."""
+"""The Singer streams: names, keys, schemas. What fills them is in `sync/`."""
 
 from __future__ import annotations
 
@@ -9,14 +9,10 @@ from singer_sdk import typing as th
 from typing_extensions import override
 
 if TYPE_CHECKING:
-    from collections.abc import Generator, Iterable
+    from collections.abc import Callable, Generator, Iterable
 
+    from singer_sdk import Tap
     from singer_sdk.helpers import types
-
-    from tap_github_actions.tap import TapGitHubActions
-
-STATE_STREAM = "workflow_runs"
-"""The stream under whose name the bookmarks are kept; it need not be selected."""
 
 _TEXT = th.StringType(nullable=True)
 _WHOLE = th.IntegerType(nullable=True)
@@ -34,10 +30,9 @@ def _schema(key: dict[str, th.JSONTypeHelper[Any]], **columns: Any) -> dict[str,
 class GitHubStream(Stream):
     """A stream that is filled while runs are read, together with the others."""
 
-    _tap: TapGitHubActions
-
-    def __init__(self, tap: TapGitHubActions) -> None:
+    def __init__(self, tap: Tap, read_everything: Callable[[], None]) -> None:
         super().__init__(tap)
+        self._read_everything = read_everything
         self.forced_replication_method = "INCREMENTAL"
         self.is_announced = False
 
@@ -51,7 +46,7 @@ class GitHubStream(Stream):
         self, context: types.Context | None = None, *, write_messages: bool = True
     ) -> Generator[dict[str, Any], Any, Any]:
         """Make the one pass, if this is the first stream to be synced."""
-        self._tap.read_everything()
+        self._read_everything()
         yield from ()
 
     @override

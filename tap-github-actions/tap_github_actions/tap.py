@@ -3,23 +3,21 @@
 from __future__ import annotations
 
 import json
-import logging
 import os
 import sys
-from typing import IO, TYPE_CHECKING, Any, ClassVar, NoReturn
+from typing import IO, TYPE_CHECKING, Any, ClassVar
 
 from singer_sdk import Tap, metrics
 from singer_sdk.helpers.capabilities import PluginCapabilities, TapCapabilities
-from singer_sdk.plugin_base import SingerCommand
 from typing_extensions import override
 
 from tap_github_actions import settings
 from tap_github_actions.api.client import Client
 from tap_github_actions.api.clock import Clock, SystemClock
+from tap_github_actions.command import PlainCommand, read_state
 from tap_github_actions.emit import Emitter, LineWriter, Outlet
 from tap_github_actions.errors import ConfigError, StateError, StoppedError, TapError
 from tap_github_actions.runs.attempts import Wanted
-from tap_github_actions.runs.bookmark import STATE_ADVICE
 from tap_github_actions.streams import STREAMS
 from tap_github_actions.sync.engine import Engine
 
@@ -86,13 +84,13 @@ class TapGitHubActions(Tap):
             isinstance(bookmarks, dict)
             and all(isinstance(each, dict) for each in bookmarks.values())
         ):
-            raise StateError(f"The state is not one that a Singer tap wrote. {STATE_ADVICE}")
+            raise StateError("The state is not one that a Singer tap wrote.")
         super().load_state(state)
 
     @override
     def discover_streams(self) -> Sequence[GitHubStream]:
         """Return the streams; nothing about them depends on GitHub."""
-        return [stream(self) for stream in STREAMS]
+        return [stream(self, self.read_everything) for stream in STREAMS]
 
     def read_everything(self) -> None:
         """Read all repositories once, for all selected streams together.
@@ -239,59 +237,6 @@ class TapGitHubActions(Tap):
             help=command.help,
             logger=cls.logger,
         )
-
-
-class PlainCommand(SingerCommand):
-    """A command that says in one sentence what a person has to know, and exits with 1."""
-
-    @override
-    def main(self, *args: Any, **options: Any) -> Any:
-        """Run the command."""
-        try:
-            return super().main(*args, **options)
-        except (TapError, OSError, ValueError) as error:
-            if is_debugging(self.logger) or not is_for_people(error):
-                raise
-            self._fail(plain(error))
-
-    def _fail(self, sentence: str) -> NoReturn:
-        self.logger.error("%s", sentence)
-        sys.exit(1)
-
-
-def read_state(file: IO[str]) -> dict[str, Any] | None:
-    """Read a state file; `null` stands for none, as the SDK has it.
-
-    Raises:
-        StateError: It holds something else than an object.
-    """
-    state = json.load(file)
-    if state is not None and not isinstance(state, dict):
-        raise StateError(f"The state is not a JSON object. {STATE_ADVICE}")
-    return state
-
-
-def is_for_people(error: Exception) -> bool:
-    """Whether an error says what a person did; anything else is a defect and shows its trace."""
-    return isinstance(error, (TapError, FileNotFoundError, PermissionError)) or (
-        type(error).__name__ == "JSONDecodeError"
-    )
-
-
-def plain(error: Exception) -> str:
-    """Return what to say about an error."""
-    if isinstance(error, TapError):
-        return str(error)
-    if isinstance(error, OSError):
-        return (
-            f"{error.filename} cannot be read: {error.strerror}." if error.filename else str(error)
-        )
-    return f"A file given on the command line is not JSON: {error}."
-
-
-def is_debugging(logger: logging.Logger) -> bool:
-    """Whether traces were asked for."""
-    return bool(os.environ.get("TELEMETRY_DEBUG")) or logger.isEnabledFor(logging.DEBUG)
 
 
 def _forget_empty_variables(prefix: str) -> None:

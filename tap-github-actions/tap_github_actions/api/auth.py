@@ -13,7 +13,7 @@ import jwt
 
 from tap_github_actions.api.answers import is_list_of_things
 from tap_github_actions.errors import ConfigError, CredentialsError, UnavailableError
-from tap_github_actions.runs.records import parse_time
+from tap_github_actions.times import parse_time
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping

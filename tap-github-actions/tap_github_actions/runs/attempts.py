@@ -9,16 +9,16 @@ from typing import TYPE_CHECKING, Any
 
 from tap_github_actions.api.paging import read_all
 from tap_github_actions.errors import NotFoundError
-from tap_github_actions.runs.listing import created
 from tap_github_actions.runs.records import (
     attempt_number,
+    created,
     is_whole,
     job_record,
     last_end,
-    parse_time,
     run_record,
     step_records,
 )
+from tap_github_actions.times import parse_time
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from tap_github_actions.api.client import Client
     from tap_github_actions.runs.bookmark import Bookmark
     from tap_github_actions.runs.coverage_artifacts import CoverageReader
-    from tap_github_actions.runs.listing import Run
+    from tap_github_actions.runs.records import Run
 
 LONGEST_RUN = timedelta(days=36)
 """GitHub ends a run after 35 days, waiting included."""

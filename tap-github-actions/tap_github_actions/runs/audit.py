@@ -14,13 +14,15 @@ from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from tap_github_actions.errors import NotFoundError
-from tap_github_actions.runs.listing import Batch, Run, between, created
+from tap_github_actions.runs.listing import between
+from tap_github_actions.runs.records import created
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
     from tap_github_actions.runs.bookmark import Bookmark
-    from tap_github_actions.runs.listing import Listing
+    from tap_github_actions.runs.listing import Batch, Listing
+    from tap_github_actions.runs.records import Run
     from tap_github_actions.runs.stretches import Stretch
 
 INDEX_DELAY = timedelta(days=1)

@@ -29,10 +29,6 @@ MAX_RECENT = 200
 MAX_NUMBERS = 36
 MAX_MISSING = 12
 VERSION = 1
-STATE_ADVICE = (
-    "Hand over the state this tap wrote last, or none: "
-    "then everything since start_date is read again."
-)
 _KEYS = (
     "repository",
     "full_name",
@@ -113,16 +109,12 @@ class Bookmark:
                 str_keys=True,
             )
         except (KeyError, TypeError, ValueError) as error:
-            raise StateError(
-                f"The state of a repository cannot be read ({error}). {STATE_ADVICE}"
-            ) from error
+            raise StateError(f"The state of a repository cannot be read ({error}).") from error
         times = [moment for look in stored.looks for moment in (look.low, look.at)]
         times += [since for _, since in stored.open.values()]
         times += [stored.head.low] if stored.head else []
         if any(moment.tzinfo is None for moment in times):
-            raise StateError(
-                f"The state of {stored.repository} has a time without its offset. {STATE_ADVICE}"
-            )
+            raise StateError(f"The state of {stored.repository} has a time without its offset.")
         if stored.version > VERSION:
             raise StateError(
                 "The state was written by a newer tap-github-actions: install that version again."

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from tap_github_actions.api.paging import read_all
 from tap_github_actions.coverage import Limits, read_artifact
 from tap_github_actions.errors import DeniedError, NotFoundError
-from tap_github_actions.runs.records import format_time, parse_time
+from tap_github_actions.times import format_time, parse_time
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

@@ -11,12 +11,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from itertools import pairwise
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from tap_github_actions.api.paging import PAGE_SIZES, Page, read_all, read_page
 from tap_github_actions.errors import PaginationLimitError, RepositoryError
 from tap_github_actions.runs.bookmark import SECOND
-from tap_github_actions.runs.records import format_time, parse_time
+from tap_github_actions.runs.records import created
+from tap_github_actions.times import format_time
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -24,9 +25,9 @@ if TYPE_CHECKING:
 
     from tap_github_actions.api.client import Client
     from tap_github_actions.runs.bookmark import Head
+    from tap_github_actions.runs.records import Run
     from tap_github_actions.runs.stretches import Stretch
 
-Run = dict[str, Any]
 KEY = "workflow_runs"
 FULL = PAGE_SIZES[0]
 FILTER_CAP = 1000
@@ -50,14 +51,6 @@ class Batch:
     """Whether the list was longer when the page before was read."""
     parted: datetime | None = None
     """The second that some of this page's runs share with the end of the page before."""
-
-
-def created(run: Run) -> datetime:
-    """Return the run's creation."""
-    moment = parse_time(run.get("created_at"))
-    if moment is None:
-        raise RepositoryError(f"GitHub lists run {run.get('id')} without a time of creation.")
-    return moment
 
 
 @dataclass(slots=True)

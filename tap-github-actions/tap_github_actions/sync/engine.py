@@ -22,13 +22,13 @@ from tap_github_actions.errors import (
     StoppedError,
 )
 from tap_github_actions.runs.attempts import AttemptReader, Wanted
-from tap_github_actions.runs.bookmark import STATE_ADVICE, Bookmark
+from tap_github_actions.runs.bookmark import Bookmark
 from tap_github_actions.runs.coverage_artifacts import CoverageReader
-from tap_github_actions.runs.records import parse_time
 from tap_github_actions.settings import BACKFILL_DAYS
 from tap_github_actions.sync.progress import Progress
 from tap_github_actions.sync.repositories import Repository, find, resolve
 from tap_github_actions.sync.repository import CHUNK, Chunk, ReplacedError, RepositorySync
+from tap_github_actions.times import parse_time
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -143,7 +143,7 @@ class Engine:
         stream = self.state.get("bookmarks", {}).get("workflow_runs", {})
         partitions = stream.get("partitions", [])
         if not isinstance(partitions, list):
-            raise StateError(f"The state's partitions are not a list. {STATE_ADVICE}")
+            raise StateError("The state's partitions are not a list.")
         for entry in partitions:
             bookmark = Bookmark.from_state(entry)
             self._bookmarks[bookmark.repository_id] = bookmark

@@ -20,8 +20,8 @@ from tap_github_actions.errors import RepositoryError
 from tap_github_actions.runs.attempts import LONGEST_RUN, Due, began, due, touched
 from tap_github_actions.runs.audit import Audit
 from tap_github_actions.runs.bookmark import OVERLAP, SECOND, Head
-from tap_github_actions.runs.listing import Listing, created
-from tap_github_actions.runs.records import workflow_record
+from tap_github_actions.runs.listing import Listing
+from tap_github_actions.runs.records import created, workflow_record
 from tap_github_actions.runs.stretches import stretches
 
 if TYPE_CHECKING:
@@ -31,7 +31,8 @@ if TYPE_CHECKING:
     from tap_github_actions.api.paging import Page
     from tap_github_actions.runs.attempts import AttemptReader, Outcome
     from tap_github_actions.runs.bookmark import Bookmark
-    from tap_github_actions.runs.listing import Batch, Run
+    from tap_github_actions.runs.listing import Batch
+    from tap_github_actions.runs.records import Run
     from tap_github_actions.runs.stretches import Stretch
 
 CHUNK = 50

@@ -15,11 +15,10 @@ from tap_github_actions.runs.records import (
     is_carried_over,
     is_whole,
     job_record,
-    normal_time,
-    parse_time,
     run_record,
     step_records,
 )
+from tap_github_actions.times import normal_time, parse_time
 
 SAMPLES = Path(__file__).parents[4] / "shared" / "samples" / "github"
 needs_samples = pytest.mark.skipif(not SAMPLES.is_dir(), reason="the real payloads are not here")
