@@ -9,7 +9,7 @@ from __future__ import annotations
 from alembic import context
 
 from target_telemetry_postgres.models import Base
-from target_telemetry_postgres.postgres.migrate import VERSION_TABLE
+from target_telemetry_postgres.table_names import VERSION_TABLE
 
 
 def run(connection: object, schema: str) -> None:

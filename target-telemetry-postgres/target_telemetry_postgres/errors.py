@@ -40,3 +40,12 @@ class RecordError(TelemetryError):
 def debugging() -> bool:
     """Whether tracebacks were asked for."""
     return os.environ.get("TELEMETRY_DEBUG", "").lower() in {"1", "true", "yes", "on"}
+
+
+def sentence(error: BaseException) -> str:
+    """What to say of an error: one line, with the place where it is known."""
+    rejection = getattr(error, "rejection", None)
+    if rejection is not None:
+        return str(rejection.sentence())
+    text = str(error).replace("\n", " ").strip()
+    return text or type(error).__name__

@@ -18,19 +18,20 @@ import psycopg
 
 from target_telemetry_postgres import versions
 from target_telemetry_postgres.buffer.buffer import Batch
-from target_telemetry_postgres.errors import TelemetryError
+from target_telemetry_postgres.buffer.ready import make_ready
+from target_telemetry_postgres.errors import TelemetryError, sentence
 from target_telemetry_postgres.intake import lines
 from target_telemetry_postgres.intake.dispatch import Feed
 from target_telemetry_postgres.intake.handlers import Intake
-from target_telemetry_postgres.intake.sink import Definition, Options, Sink
+from target_telemetry_postgres.intake.sink import Sink
 from target_telemetry_postgres.postgres.database import Database, explained, open_database
 from target_telemetry_postgres.postgres.migrate import ensure_schema
 from target_telemetry_postgres.retention import prune
 from target_telemetry_postgres.rows.rejection import InvalidRecordAt
+from target_telemetry_postgres.schema.definition import Definition, Options
 from target_telemetry_postgres.settings import with_defaults
 from target_telemetry_postgres.tables.changes import prepare
 from target_telemetry_postgres.tables.swap import Shadows
-from target_telemetry_postgres.write.flush import make_ready
 from target_telemetry_postgres.write.ledger import Ledger, StreamCounts, meltano_state_id
 from target_telemetry_postgres.write.rejects import Rejects
 from target_telemetry_postgres.write.writer import Stopped, Writer, two_threads_at_work
@@ -41,7 +42,8 @@ if TYPE_CHECKING:
 
     from singer_sdk.mapper import PluginMapper
 
-    from target_telemetry_postgres.write.flush import Connection, Result
+    from target_telemetry_postgres.write.flush import Result
+    from target_telemetry_postgres.write.stage import Connection
 
 #: Flush when the oldest buffered row has waited this long.
 MAX_AGE_SECONDS: Final = 30.0
@@ -362,12 +364,3 @@ class Load:
                 "were dropped: Postgres cannot store them."
             )
         ]
-
-
-def sentence(error: BaseException) -> str:
-    """What to say of an error: one line, with the place where it is known."""
-    rejection = getattr(error, "rejection", None)
-    if rejection is not None:
-        return str(rejection.sentence())
-    text = str(error).replace("\n", " ").strip()
-    return text or type(error).__name__

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import sys
 from copy import deepcopy
 from typing import IO, TYPE_CHECKING, Any, ClassVar
@@ -15,20 +14,17 @@ from singer_sdk.helpers.capabilities import (
     PluginCapabilities,
     TargetCapabilities,
 )
-from singer_sdk.plugin_base import SingerCommand
 from singer_sdk.singerlib.encoding import GenericSingerReader
 
-from target_telemetry_postgres.errors import debugging
+from target_telemetry_postgres.command import _LEVELS, PlainCommand, _set_log_level
 from target_telemetry_postgres.intake.lines import decode
-from target_telemetry_postgres.run import Load, sentence
+from target_telemetry_postgres.run import Load
 from target_telemetry_postgres.settings import SETTINGS, with_numbers
 
 if TYPE_CHECKING:
     from collections import Counter
     from collections.abc import Callable, Mapping
     from types import FrameType
-
-_LEVELS = ("debug", "info", "warning", "error", "critical")
 
 
 class LineReader(GenericSingerReader[bytes]):
@@ -51,37 +47,6 @@ class LineReader(GenericSingerReader[bytes]):
         """One message, decoded with exact numbers."""
         message: dict[str, Any] = decode(line)
         return message
-
-
-class PlainCommand(SingerCommand):
-    """Ends with one plain sentence where the SDK would print a traceback."""
-
-    def make_context(
-        self,
-        info_name: str | None,
-        args: list[str],
-        parent: click.Context | None = None,
-        **extra: Any,
-    ) -> click.Context:
-        """Read the options; a configuration file that cannot be read is one line, too."""
-        try:
-            return super().make_context(info_name, args, parent, **extra)
-        except (OSError, ValueError) as error:
-            if debugging():
-                raise
-            raise click.ClickException(f"The configuration cannot be read: {error}") from error
-
-    def invoke(self, ctx: click.Context) -> Any:
-        """Run the command; an error is one line and exit code 1."""
-        try:
-            return super().invoke(ctx)
-        except (click.exceptions.Exit, click.ClickException, click.Abort):
-            raise
-        except Exception as error:
-            if debugging() or self.logger.isEnabledFor(logging.DEBUG):
-                raise
-            self.logger.error("%s", sentence(error))  # noqa: TRY400 - a traceback helps nobody here
-            ctx.exit(1)
 
 
 class TargetTelemetryPostgres(Target):
@@ -169,11 +134,6 @@ class TargetTelemetryPostgres(Target):
             ],
             logger=cls.logger,
         )
-
-
-def _set_log_level(_: click.Context, __: click.Parameter, value: str | None) -> None:
-    if value:
-        logging.getLogger().setLevel(value.upper())
 
 
 def _emit(state: str) -> None:

@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING
 import psycopg
 from psycopg import sql
 
-from target_telemetry_postgres.rows.plan import DELETED_AT, TABLE_VERSION
+from target_telemetry_postgres.schema.sdc_columns import DELETED_AT, TABLE_VERSION
 from target_telemetry_postgres.write.ledger import StreamCounts
 
 if TYPE_CHECKING:
-    from target_telemetry_postgres.write.statements import Shape
+    from target_telemetry_postgres.buffer.destination import Shape
 
 
 def activate(

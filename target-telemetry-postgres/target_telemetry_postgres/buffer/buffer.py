@@ -9,9 +9,8 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass, field
 from decimal import Decimal
-from typing import TYPE_CHECKING, Any, Final, Literal
+from typing import TYPE_CHECKING, Any, Final
 
-from target_telemetry_postgres.buffer.expectation import Habit
 from target_telemetry_postgres.buffer.packed_rows import Pack
 from target_telemetry_postgres.rows.plan import UNSET, Row
 from target_telemetry_postgres.rows.values import Misfit, to_naive_timestamp
@@ -25,38 +24,20 @@ from target_telemetry_postgres.schema.pg_types import (
     UUID,
     base_type,
 )
-from target_telemetry_postgres.write.statements import Phrases
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from target_telemetry_postgres.buffer.destination import Destination, Shape
     from target_telemetry_postgres.rows.copy_text import CopyText
     from target_telemetry_postgres.rows.rejection import Rejection
-    from target_telemetry_postgres.write.statements import Shape
 
-Mode = Literal["upsert", "append", "insert-new"]
 Key = Any
 
 #: Types whose values, as converted, are equal exactly when Postgres says so.
 _EQUAL_AS_SENT: Final = frozenset({*INTEGER_RANGES, NUMERIC, TEXT, BOOLEAN, DATE, UUID})
 #: And those that are also in order when Postgres says so, text by the order of its bytes.
 _COMPARED_AS_SENT: Final = _EQUAL_AS_SENT - {NUMERIC}
-
-
-@dataclass(frozen=True, slots=True)
-class Destination:
-    """Where the rows of a stream go, and how."""
-
-    stream: str
-    table: str
-    shape: Shape
-    mode: Mode
-    originals: dict[str, str]
-    partitioned: bool = False
-    #: Whether COPY into the table does what INSERT does.
-    takes_copies: bool = False
-    habit: Habit = field(default_factory=Habit)
-    phrases: Phrases = field(default_factory=Phrases)
 
 
 @dataclass(slots=True)

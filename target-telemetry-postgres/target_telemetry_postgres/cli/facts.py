@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
+from target_telemetry_postgres.table_names import STORED_AT
+
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
@@ -49,9 +51,6 @@ MODELLED: Final[dict[str, Facts]] = {
     "pr_traces": Facts("started_at"),
     "pr_trace_events": Facts("timestamp"),
 }
-
-#: The column that says when a row was stored, in every modelled table.
-STORED_AT: Final = "created_at"
 
 
 def event_time(table: str, columns: dict[str, str]) -> str | None:

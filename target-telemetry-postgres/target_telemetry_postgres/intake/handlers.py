@@ -12,12 +12,12 @@ from singer_sdk.singerlib.encoding import GenericSingerReader
 
 from target_telemetry_postgres.errors import RecordError
 from target_telemetry_postgres.intake import batch_files, lines
-from target_telemetry_postgres.intake.sink import Definition, Options, Sink, define
 from target_telemetry_postgres.rows import unstorable
 from target_telemetry_postgres.rows.block_decoder import State
 from target_telemetry_postgres.rows.fast_fields import NotPlain
 from target_telemetry_postgres.rows.plan import Refused
 from target_telemetry_postgres.rows.rejection import Rejection
+from target_telemetry_postgres.schema.definition import Definition, Options, define
 from target_telemetry_postgres.schema.validation import expanded
 
 if TYPE_CHECKING:
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from singer_sdk.mapper import PluginMapper
 
     from target_telemetry_postgres.buffer.buffer import Part
+    from target_telemetry_postgres.intake.sink import Sink
     from target_telemetry_postgres.rows.block_decoder import BlockDecoder
     from target_telemetry_postgres.write.rejects import Rejects
 

@@ -2,132 +2,39 @@
 
 from __future__ import annotations
 
-import copy
+import time
 from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
 from typing import TYPE_CHECKING, Any, Final
 
-from target_telemetry_postgres.buffer.buffer import Buffer, Destination, Mode, Part
-from target_telemetry_postgres.errors import RecordError
+from target_telemetry_postgres.buffer.buffer import Buffer, Part
+from target_telemetry_postgres.buffer.destination import Destination, Mode, Shape
 from target_telemetry_postgres.rows.fast_fields import NotPlain
-from target_telemetry_postgres.rows.plan import (
+from target_telemetry_postgres.rows.plan import UNSET, Field, Plan, Row
+from target_telemetry_postgres.rows.values import Misfit, to_naive_timestamp
+from target_telemetry_postgres.schema.pg_types import JSONB, fitted
+from target_telemetry_postgres.schema.sdc_columns import (
     DELETED_AT,
     INCIDENTAL,
-    METADATA,
     TABLE_VERSION,
-    UNSET,
-    Field,
-    Metadata,
-    Plan,
-    Row,
 )
-from target_telemetry_postgres.rows.values import Misfit, to_naive_timestamp
-from target_telemetry_postgres.schema.pg_types import JSONB, Json, fitted, nullable, postgres_type
-from target_telemetry_postgres.tables.changes import Table, Wanted
-from target_telemetry_postgres.write.statements import Shape
 
 if TYPE_CHECKING:
     import logging
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
 
     import msgspec
 
     from target_telemetry_postgres.rows.block_decoder import BlockDecoder
+    from target_telemetry_postgres.schema.definition import (
+        Definition,
+        Options,
+    )
+    from target_telemetry_postgres.tables.catalog import Table
 
-#: Metadata that is appended to a row; `_sdc_deleted_at` is read from the record instead.
-APPENDED: Final = tuple(name for name in METADATA if name != DELETED_AT)
 
 #: No offset from UTC is longer.
 _ANY_OFFSET: Final = timedelta(days=2)
-
-
-@dataclass(frozen=True, slots=True)
-class Options:
-    """The settings that decide what is stored of a record."""
-
-    load_method: str = "upsert"
-    add_record_metadata: bool = False
-    hard_delete: bool = False
-    validate_records: bool = True
-    versions: bool = True
-    quarantine: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Definition:
-    """What a SCHEMA message says, with the columns that the settings add or take away."""
-
-    stream: str
-    schema: dict[str, Any]
-    key: tuple[str, ...]
-    appended: tuple[str, ...]
-    reads_deletion: bool
-
-    @property
-    def properties(self) -> dict[str, Json]:
-        """The properties that come from the record."""
-        properties: dict[str, Json] = self.schema["properties"]
-        return properties
-
-    def wanted(self) -> Wanted:
-        """What the stream needs of its table."""
-        schemas = {**self.properties, **{name: METADATA[name] for name in self.appended}}
-        names = {original: fitted(original) for original in schemas}
-        return Wanted(
-            stream=self.stream,
-            table=fitted(self.stream),
-            columns={names[one].name: postgres_type(schema) for one, schema in schemas.items()},
-            names={name.name: name for name in names.values()},
-            key=tuple(names[name].name for name in self.key),
-            nullable_key=any(nullable(self.properties[name]) for name in self.key),
-        )
-
-
-def define(
-    stream: str,
-    schema: Mapping[str, Any],
-    key: Sequence[str] | None,
-    options: Options,
-    *,
-    versioned: bool,
-) -> Definition:
-    """Settle which columns a stream has.
-
-    Without `add_record_metadata` the tap's own `_sdc_*` columns are left out, as the SDK does,
-    except the mark of a deletion: dropping that one would bring deleted rows back to life.
-    """
-    made = copy.deepcopy(dict(schema))
-    properties = {name: _as_object(value) for name, value in made["properties"].items()}
-    made["properties"] = properties
-    declared = DELETED_AT in properties
-    for name in METADATA:
-        properties.pop(name, None)
-    made["required"] = [name for name in made.get("required", ()) if name not in METADATA]
-    if not made["required"]:
-        del made["required"]
-    if declared or versioned or options.add_record_metadata:
-        properties[DELETED_AT] = dict(METADATA[DELETED_AT])
-    appended: tuple[str, ...] = ()
-    if options.add_record_metadata:
-        appended = APPENDED
-    elif versioned:
-        appended = (TABLE_VERSION,)
-    missing = [name for name in key or () if name not in properties]
-    if missing:
-        raise RecordError(
-            f"Stream '{stream}': the key property '{missing[0]}' is not among the SCHEMA's "
-            "properties; correct the tap's catalog."
-        )
-    return Definition(
-        stream, made, tuple(dict.fromkeys(key or ())), appended, DELETED_AT in properties
-    )
-
-
-def _as_object(schema: Any) -> Any:
-    """A schema may be `true` or `false`: anything, or nothing."""
-    if isinstance(schema, dict):
-        return schema
-    return {"not": {}} if schema is False else {}
 
 
 def mode_of(options: Options, definition: Definition, table: Table, key: Sequence[str]) -> Mode:
@@ -305,3 +212,30 @@ class Sink:
             self.buffer.delete(row)
         else:
             self.buffer.add(row)
+
+
+class Metadata:
+    """The `_sdc_*` values that a target adds to a record."""
+
+    def __init__(self, sync_started_at: int) -> None:
+        self._sync_started_at = sync_started_at
+        self._batched_at = _now()
+
+    def values(self, version: int | None, extracted_at: Any) -> Row:
+        """What to store beside the record, in the order of `METADATA` without the deletion."""
+        return [
+            extracted_at,
+            _now(),
+            self._batched_at,
+            round(time.time() * 1000),
+            version,
+            self._sync_started_at,
+        ]
+
+    def new_batch(self) -> None:
+        """Records from here on belong to another batch."""
+        self._batched_at = _now()
+
+
+def _now() -> str:
+    return datetime.now(tz=timezone.utc).isoformat()

@@ -23,8 +23,6 @@ if TYPE_CHECKING:
 
     import sqlalchemy
 
-__all__ = ["Database", "explain", "explained", "is_transient", "open_database"]
-
 _LONGEST_PAUSE: Final = 5.0
 
 log = logging.getLogger(__name__)

@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Final
+from typing import Final, Protocol
 
 import psycopg
 
 from target_telemetry_postgres.errors import DatabaseError
 from target_telemetry_postgres.postgres.conninfo import secrets_of
-
-if TYPE_CHECKING:
-    from target_telemetry_postgres.postgres.database import Database
 
 #: SQLSTATEs after which the same work may succeed: the connection went (08), the server stops or
 #: starts (57P0x), is full (53300), or two transactions were in each other's way (40xxx, 55P03).
@@ -84,17 +81,28 @@ def is_transient(error: psycopg.Error) -> bool:
     )
 
 
-def explain(error: psycopg.Error, database: Database) -> DatabaseError:
+class Server(Protocol):
+    """What has to be known of the server that failed."""
+
+    @property
+    def conninfo(self) -> str:
+        """How it is reached; its secrets are kept out of the sentence."""
+
+    def describe(self) -> str:
+        """Which one it is, in words."""
+
+
+def explain(error: psycopg.Error, server: Server) -> DatabaseError:
     """The sentence for one failure; chain it with `raise … from error`."""
     detail = _detail(error)
-    for secret in secrets_of(database.conninfo):
+    for secret in secrets_of(server.conninfo):
         detail = detail.replace(secret, "***")
     pattern = _BY_STATE.get(error.sqlstate or "")
     if pattern is None and error.sqlstate is None:
         text = str(error)
         pattern = next((p for regex, p in _BY_TEXT if re.search(regex, text, re.IGNORECASE)), None)
     sentence = (pattern or "failed at {place}: {detail}").format(
-        place=database.describe(), detail=detail
+        place=server.describe(), detail=detail
     )
     ending = "" if sentence.endswith("?") else "."
     return DatabaseError(f"Postgres {sentence}{ending}", transient=is_transient(error))

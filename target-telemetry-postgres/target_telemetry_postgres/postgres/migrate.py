@@ -18,6 +18,7 @@ from psycopg import sql
 
 from target_telemetry_postgres.errors import MigrationError
 from target_telemetry_postgres.postgres.failures import explain
+from target_telemetry_postgres.table_names import VERSION_TABLE
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -27,8 +28,6 @@ if TYPE_CHECKING:
 
     from target_telemetry_postgres.postgres.database import Database
 
-#: Alembic's table in our schema, where no other application's Alembic looks.
-VERSION_TABLE: Final = "version"
 
 log = logging.getLogger(__name__)
 

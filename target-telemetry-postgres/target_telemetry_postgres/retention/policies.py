@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING, Any, Final
 import psycopg
 
 from target_telemetry_postgres.errors import RetentionError
+from target_telemetry_postgres.table_names import STORED_AT
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
     from datetime import datetime
 
-STORED_AT: Final = "created_at"
 DEFAULT_KEEP: Final = "6 months"
 DEFAULT_TABLES: Final = ("workflow_runs", "workflow_jobs", "workflow_steps", "llm_calls")
 

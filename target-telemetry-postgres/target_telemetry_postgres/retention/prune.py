@@ -20,13 +20,13 @@ from target_telemetry_postgres.errors import RetentionError
 from target_telemetry_postgres.postgres.failures import explain, is_transient
 from target_telemetry_postgres.retention.pieces import plan
 from target_telemetry_postgres.retention.policies import (
-    STORED_AT,
     Cutoff,
     Policy,
     check_policies,
     cutoffs,
     parse_policies,
 )
+from target_telemetry_postgres.table_names import STORED_AT
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable

@@ -7,9 +7,7 @@ and can say what is wrong.
 
 from __future__ import annotations
 
-import time
 from dataclasses import dataclass, replace
-from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
@@ -22,6 +20,9 @@ from target_telemetry_postgres.rows.fast_fields import Lane, NotPlain, lane, unc
 from target_telemetry_postgres.rows.rejection import Rejection
 from target_telemetry_postgres.rows.values import Misfit, converter, exact
 from target_telemetry_postgres.schema.msgspec_types import Inexpressible, record_type
+from target_telemetry_postgres.schema.sdc_columns import (
+    METADATA,
+)
 from target_telemetry_postgres.schema.validation import RecordValidator, validator
 
 if TYPE_CHECKING:
@@ -31,17 +32,7 @@ if TYPE_CHECKING:
     from target_telemetry_postgres.schema.pg_types import Json
 
 UNSET: Final = msgspec.UNSET
-DELETED_AT: Final = "_sdc_deleted_at"
-TABLE_VERSION: Final = "_sdc_table_version"
 
-_TIMES: Final = ("_sdc_extracted_at", "_sdc_received_at", "_sdc_batched_at", DELETED_AT)
-_NUMBERS: Final = ("_sdc_sequence", TABLE_VERSION, "_sdc_sync_started_at")
-METADATA: Final[dict[str, Json]] = {
-    **{name: {"type": ["null", "string"], "format": "date-time"} for name in _TIMES},
-    **{name: {"type": ["null", "integer"]} for name in _NUMBERS},
-}
-#: Metadata that is about the load, not about the row: a change of it alone is no change.
-INCIDENTAL: Final = frozenset(METADATA) - {DELETED_AT, TABLE_VERSION}
 
 #: After so many records that lacked a property, completeness is no longer tried first.
 _PARTIAL_ROWS: Final = 1000
@@ -248,30 +239,3 @@ class Plan:
 def _never(_: object) -> Any:
     """The fast lane of a stream whose property names are beyond it."""
     raise NotPlain
-
-
-class Metadata:
-    """The `_sdc_*` values that a target adds to a record."""
-
-    def __init__(self, sync_started_at: int) -> None:
-        self._sync_started_at = sync_started_at
-        self._batched_at = _now()
-
-    def values(self, version: int | None, extracted_at: Any) -> Row:
-        """What to store beside the record, in the order of `METADATA` without the deletion."""
-        return [
-            extracted_at,
-            _now(),
-            self._batched_at,
-            round(time.time() * 1000),
-            version,
-            self._sync_started_at,
-        ]
-
-    def new_batch(self) -> None:
-        """Records from here on belong to another batch."""
-        self._batched_at = _now()
-
-
-def _now() -> str:
-    return datetime.now(tz=timezone.utc).isoformat()

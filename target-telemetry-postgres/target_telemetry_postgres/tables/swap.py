@@ -12,7 +12,7 @@ from psycopg import sql
 
 from target_telemetry_postgres.errors import RecordError
 from target_telemetry_postgres.schema.pg_types import derived
-from target_telemetry_postgres.tables.changes import Table, read_table
+from target_telemetry_postgres.tables.catalog import Table, read_table
 
 Connection = psycopg.Connection[tuple[Any, ...]]
 

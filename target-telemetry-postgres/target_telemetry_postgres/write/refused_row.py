@@ -13,7 +13,8 @@ if TYPE_CHECKING:
 
     import psycopg
 
-    from target_telemetry_postgres.buffer.buffer import Destination, Part
+    from target_telemetry_postgres.buffer.buffer import Part
+    from target_telemetry_postgres.buffer.destination import Destination
 
 _COPY_LINE: Final = re.compile(r"\D*(\d+)(?:, \D*? ([^:]+))?")
 

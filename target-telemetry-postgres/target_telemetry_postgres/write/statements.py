@@ -6,8 +6,6 @@ then statements from here. Nothing takes parameters, so that names may contain a
 
 from __future__ import annotations
 
-import hashlib
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from psycopg import sql
@@ -16,85 +14,15 @@ from target_telemetry_postgres.rows.copy_text import OPTIONS
 from target_telemetry_postgres.schema.pg_types import TEXT
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Hashable, Mapping, Sequence
+    from collections.abc import Sequence
+
+    from target_telemetry_postgres.buffer.destination import Shape
 
 #: How many staged rows are looked up to guess whether the batch is mostly known already.
 SAMPLE: Final = 100
 
 #: Types without equality; they are compared by their text.
 _COMPARED_AS_TEXT: Final = frozenset({"json", "xml", "point", "polygon", "box", "circle"})
-
-
-@dataclass(frozen=True, slots=True)
-class Shape:
-    """The parts of a table that a stream writes.
-
-    Attributes:
-        target: The table.
-        columns: Its columns and their types, in the order of a row.
-        key: The columns that identify a row.
-        incidental: Columns whose change alone is no change.
-        not_null: Columns that need a value.
-        unmentioned: Columns that no row of a flush mentions: null in a new row, as they are in a
-            known one.
-    """
-
-    target: sql.Identifier
-    columns: Mapping[str, str]
-    key: tuple[str, ...] = ()
-    incidental: frozenset[str] = frozenset()
-    not_null: frozenset[str] = frozenset()
-    unmentioned: frozenset[str] = frozenset()
-
-    @property
-    def stage_name(self) -> str:
-        """A temporary table's name that changes with anything it depends on."""
-        parts = [self.target.as_string(None), *self.key]
-        parts += [f"{name}:{pg_type}" for name, pg_type in self.columns.items()]
-        digest = hashlib.sha256("\0".join(parts).encode("utf-8", "surrogatepass")).hexdigest()
-        return f"telemetry_stage_{digest[:24]}"
-
-    @property
-    def stage(self) -> sql.Identifier:
-        """The staging table; pg_temp, so that no other table can be meant."""
-        return sql.Identifier("pg_temp", self.stage_name)
-
-    @property
-    def absent(self) -> str:
-        """In the stage, the numbers of the columns that a record did not mention."""
-        name = "_absent"
-        while name in self.columns:
-            name += "_"
-        return name
-
-    @property
-    def mentioned(self) -> list[str]:
-        """The columns that rows mention."""
-        return [name for name in self.columns if name not in self.unmentioned]
-
-    @property
-    def values(self) -> list[str]:
-        """The columns that are given a value beside the key."""
-        return [name for name in self.mentioned if name not in self.key]
-
-    @property
-    def compared(self) -> list[str]:
-        """The columns whose change makes a row different."""
-        return [name for name in self.values if name not in self.incidental]
-
-
-class Phrases:
-    """Statements about one table, each composed once and then remembered."""
-
-    def __init__(self) -> None:
-        self._made: dict[Hashable, str] = {}
-
-    def say(self, make: Callable[..., sql.Composed], shape: Shape, **options: Hashable) -> str:
-        """The statement that `make` composes for this shape; of a table's, only parts differ."""
-        at = (make, shape.unmentioned, *options.items())
-        if at not in self._made:
-            self._made[at] = make(shape, **options).as_string(None)
-        return self._made[at]
 
 
 def create_stage(shape: Shape) -> sql.Composed:

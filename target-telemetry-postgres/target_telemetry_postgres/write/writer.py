@@ -18,14 +18,16 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import psycopg
 
-from target_telemetry_postgres.postgres.database import Database, explain, is_transient
-from target_telemetry_postgres.write.flush import Connection, Result, about_a_value, write
+from target_telemetry_postgres.postgres.failures import explain, is_transient
+from target_telemetry_postgres.write.flush import Result, about_a_value, write
 
 if TYPE_CHECKING:
     import logging
     from collections.abc import Callable, Iterator
 
     from target_telemetry_postgres.buffer.buffer import Batch
+    from target_telemetry_postgres.postgres.database import Database
+    from target_telemetry_postgres.write.stage import Connection
 
 T = TypeVar("T")
 

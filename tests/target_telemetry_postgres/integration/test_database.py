@@ -17,12 +17,8 @@ from psycopg.conninfo import conninfo_to_dict
 
 from support.tcp import PASSWORD, TcpServer, TlsFront, free_port, make_certificates, tcp_server
 from target_telemetry_postgres.errors import ConfigError, DatabaseError, TelemetryError
-from target_telemetry_postgres.postgres.database import (
-    Database,
-    explain,
-    is_transient,
-    open_database,
-)
+from target_telemetry_postgres.postgres.database import Database, open_database
+from target_telemetry_postgres.postgres.failures import explain, is_transient
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

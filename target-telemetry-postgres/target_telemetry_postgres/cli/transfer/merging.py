@@ -9,7 +9,6 @@ from typing import IO, TYPE_CHECKING, Any
 import psycopg
 from psycopg import sql
 
-from target_telemetry_postgres.cli.facts import STORED_AT
 from target_telemetry_postgres.cli.transfer import copying
 from target_telemetry_postgres.cli.transfer.definition import (
     TableDefinition,
@@ -17,6 +16,7 @@ from target_telemetry_postgres.cli.transfer.definition import (
     describe_table,
 )
 from target_telemetry_postgres.errors import ConfigError, RecordError
+from target_telemetry_postgres.table_names import STORED_AT
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

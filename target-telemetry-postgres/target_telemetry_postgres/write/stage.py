@@ -1,0 +1,135 @@
+"""One stream's rows into its table: staged and merged, or straight, or deleted by key."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from operator import itemgetter
+from typing import TYPE_CHECKING, Any
+
+import psycopg
+
+from target_telemetry_postgres.buffer.expectation import MOSTLY
+from target_telemetry_postgres.buffer.ready import _cells
+from target_telemetry_postgres.rows.copy_text import CopyText
+from target_telemetry_postgres.rows.plan import UNSET, Row
+from target_telemetry_postgres.rows.values import array_literal
+from target_telemetry_postgres.write import statements
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from psycopg import sql
+
+    from target_telemetry_postgres.buffer.buffer import Part
+    from target_telemetry_postgres.buffer.destination import Destination, Shape
+    from target_telemetry_postgres.write.ledger import StreamCounts
+
+Connection = psycopg.Connection[tuple[Any, ...]]
+
+
+def _put(
+    connection: Connection, part: Part, rows: CopyText | Sequence[Row], counts: StreamCounts
+) -> None:
+    """Store rows that are all good, or raise what the server says of the first bad one."""
+    destination = part.destination
+    shape = replace(destination.shape, unmentioned=part.unmentioned)
+    if not shape.columns:
+        connection.execute(statements.insert_empty(shape, len(rows)))
+        counts.inserted += len(rows)
+    elif destination.mode == "append":
+        counts.inserted += _fill(connection, statements.copy_to_target, part, shape, rows)
+    else:
+        inserted, written = _merge(connection, part, shape, rows)
+        counts.inserted += inserted
+        counts.updated += written - inserted
+        if destination.mode == "upsert" and isinstance(rows, CopyText):
+            destination.habit.merged(rows.rows, inserted=inserted, written=written)
+
+
+def _expects_new(destination: Destination, text: CopyText) -> bool:
+    """Whether to do without staging; in the order of the keys, as ever."""
+    return text.in_order and destination.takes_copies and destination.habit.expects_new(text.rows)
+
+
+def _merge(
+    connection: Connection, part: Part, shape: Shape, rows: CopyText | Sequence[Row]
+) -> tuple[int, int]:
+    destination, absent, say = part.destination, part.absent, part.destination.phrases.say
+    connection.execute(say(statements.create_stage, shape))
+    _fill(connection, statements.copy_to_stage, part, shape, rows, absent=absent)
+    if destination.mode == "insert-new":
+        return _pair(connection, say(statements.insert_new, shape))
+    if absent:
+        connection.execute(say(statements.lock_known, shape, null_keys=part.null_keys))
+        connection.execute(say(statements.fill_absent, shape, null_keys=part.null_keys))
+    skip_known = destination.habit.known
+    if not skip_known:
+        amount = rows.rows if isinstance(rows, CopyText) else len(rows)
+        sampled, known = _pair(connection, statements.sample_unchanged(shape, amount))
+        skip_known = known >= MOSTLY * max(sampled, 1)
+    columns = not destination.partitioned
+    return _pair(
+        connection, say(statements.merge, shape, skip_known=skip_known, system_columns=columns)
+    )
+
+
+def _delete(connection: Connection, part: Part) -> int:
+    shape = part.destination.shape
+    at = [list(shape.columns).index(name) for name in shape.key]
+    connection.execute(statements.create_stage(shape))
+    keys = [[*(row[index] for index in at), row[-1]] for row in part.deleted]
+    _copy(connection, statements.copy_keys(shape), keys, itemgetter(slice(-1)))
+    (deleted,) = _one(connection, statements.delete_staged(shape, null_keys=part.null_keys))
+    connection.execute(statements.empty_stage(shape))
+    return int(deleted)
+
+
+def _fill(
+    connection: Connection,
+    make: Callable[..., sql.Composed],
+    part: Part,
+    shape: Shape,
+    rows: CopyText | Sequence[Row],
+    **options: bool,
+) -> int:
+    """COPY rows in either form; returns how many were stored."""
+    if not isinstance(rows, CopyText):
+        cells = _with_absent if part.absent else _cells(shape)
+        return _copy(connection, make(shape, text=False, **options), rows, cells)
+    statement = part.destination.phrases.say(make, shape, text=True, **options)
+    with connection.cursor() as cursor:
+        with cursor.copy(statement) as copy:
+            copy.write(rows.text)
+        return cursor.rowcount
+
+
+def _copy(
+    connection: Connection,
+    statement: sql.Composed,
+    rows: Sequence[Row],
+    cells: Callable[[Row], Sequence[Any]],
+) -> int:
+    with connection.cursor() as cursor:
+        with cursor.copy(statement) as copy:
+            write_row = copy.write_row
+            for row in rows:
+                write_row(cells(row))
+        return cursor.rowcount
+
+
+def _with_absent(row: Row) -> Row:
+    if UNSET not in row:
+        return [*row[:-1], None]
+    missing = [number for number, value in enumerate(row) if value is UNSET]
+    values = [None if value is UNSET else value for value in row[:-1]]
+    return [*values, array_literal(missing)]
+
+
+def _pair(connection: Connection, statement: sql.Composed | str) -> tuple[int, int]:
+    first, second = _one(connection, statement)
+    return int(first), int(second)
+
+
+def _one(connection: Connection, statement: sql.Composed | str) -> tuple[Any, ...]:
+    row = connection.execute(statement).fetchone()
+    return row if row is not None else (0, 0)
