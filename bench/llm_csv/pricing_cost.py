@@ -9,7 +9,8 @@ import time
 from itertools import islice
 from pathlib import Path
 
-from tap_llm_csv.dialects import PlanOptions, plan_for
+from tap_llm_csv.dialects.model import PlanOptions
+from tap_llm_csv.plans.choose import plan_for
 
 _ROWS = 50_000
 _TURNS = 9

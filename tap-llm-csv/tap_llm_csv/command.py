@@ -12,10 +12,11 @@ from singer_sdk.plugin_base import SingerCommand
 from typing_extensions import override
 
 from tap_llm_csv import settings
-from tap_llm_csv.dialects import HeaderError
+from tap_llm_csv.dialects.model import HeaderError
 from tap_llm_csv.errors import FileError, InterruptedSyncError, TapLLMCsvError
 from tap_llm_csv.files.survey import survey
-from tap_llm_csv.loading.prepare import Planner, is_snapshot, prepare
+from tap_llm_csv.loading.prepare import is_snapshot, prepare
+from tap_llm_csv.plans.choose import Planner
 
 if TYPE_CHECKING:
     import logging

@@ -13,11 +13,11 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from singer_sdk import typing as th
 
-from tap_llm_csv.dialects import SCHEMAS
 from tap_llm_csv.dialects.model import PlanOptions
 from tap_llm_csv.errors import SettingsError
 from tap_llm_csv.pricing.pricer import PriceSettingError, pricer_for
 from tap_llm_csv.records.redact import RedactError, check_rules
+from tap_llm_csv.records.schemas import SCHEMAS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -7,7 +7,6 @@ import time
 from collections import Counter
 from dataclasses import replace
 from datetime import datetime, timezone
-from functools import partial
 from typing import IO, TYPE_CHECKING, Any
 
 from tap_llm_csv.errors import FileError, InterruptedSyncError
@@ -21,22 +20,23 @@ from tap_llm_csv.files.bookmark import (
     open_data,
     unreadable,
 )
-from tap_llm_csv.files.header import header_at
 from tap_llm_csv.files.memory import Memory
-from tap_llm_csv.files.survey import Job, Worklist, survey
-from tap_llm_csv.loading.file_load import FileLoad, Output
-from tap_llm_csv.loading.prepare import Planner, file_id_of, prepare
+from tap_llm_csv.files.survey import Survey, survey
+from tap_llm_csv.loading.opening import Opening
+from tap_llm_csv.loading.prepare import file_id_of, prepare
 from tap_llm_csv.loading.recount import Recounter
-from tap_llm_csv.loading.refusals import Place
 from tap_llm_csv.loading.replay import Replay
 from tap_llm_csv.output.ledger import Ledger, Summary
+from tap_llm_csv.plans.choose import Planner
 from tap_llm_csv.pricing.pricer import pricer_for
-from tap_llm_csv.reading.reader import Reader
 from tap_llm_csv.records.identity import Ordinals, short_hash
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
+    from tap_llm_csv.files.job import Job
+    from tap_llm_csv.loading.file_load import FileLoad
+    from tap_llm_csv.output.emit import Output
     from tap_llm_csv.settings import Settings
 
 logger = logging.getLogger("tap-llm-csv")
@@ -81,6 +81,7 @@ class Sync:
         self._ends = rotation.Ends()
         self._recounter = Recounter(self._planner, settings, self._ends)
         self._seen_at = datetime.now(timezone.utc).isoformat(timespec="seconds")
+        self._opening = Opening(self._planner, settings, self._seen_at)
         self._state_at = self._told_at = self._begun_at = time.monotonic()
         self._rows_since_state = self._rows = 0
 
@@ -138,7 +139,7 @@ class Sync:
             self._memory.keep(job.file_id)
             self._ledger.tell(job, bookmark)
 
-    def _older_exports(self, work: Worklist, jobs: list[Job]) -> list[Job]:
+    def _older_exports(self, work: Survey, jobs: list[Job]) -> list[Job]:
         """Put summed exports into the order in which they were made, the newest last.
 
         It replaces what the others say of the same hours, so where one is new the others of its
@@ -218,9 +219,9 @@ class Sync:
                 replay = Replay(self._planner, self._settings, self._output, self._seen_at)
                 if self._settings.replay_rejects and job.stored is None and bookmark.rejects:
                     replay.run(job, file_id, bookmark)
-                reader, load = self._load(job, file_id, bookmark, file)
+                load = self._load(job, file_id, bookmark, file)
                 self._follow(job, file, load)
-                held = reader.held
+                held = load.held
                 bookmark.stored, bookmark.packed = job.stored, job.packed
                 known = job.bookmark or replaced.get(file_id)
                 if known is not None and known is not bookmark:
@@ -242,31 +243,19 @@ class Sync:
             self.summary.files += 1
             self._ledger.tell(job, bookmark, held and f"{held} waits")
 
-    def _load(
-        self, job: Job, file_id: str, bookmark: Bookmark, file: IO[bytes]
-    ) -> tuple[Reader, FileLoad]:
-        header, plan = job.header, job.plan
-        if header is None or plan is None:
+    def _load(self, job: Job, file_id: str, bookmark: Bookmark, file: IO[bytes]) -> FileLoad:
+        plan = job.plan
+        if plan is None:
             raise FileError("unreadable", f"{job.path} has not been prepared")
-        limit = None if job.compressed else job.size
-        file.seek(bookmark.offset)
-        reader = Reader(
-            file, header.text, delimiter=header.delimiter, offset=bookmark.offset,
-            line=bookmark.line, limit=limit, final=job.is_final,
-            max_record_lines=self._settings.max_record_lines,
-        )  # fmt: skip
-        place = Place(file_id, job.path, header.text.encoding, self._seen_at)
         ordinals, window = Ordinals(), bookmark.window
         if job.stored is None and plan.key == "identity" and plan.ordinals:
             ordinals, window = self._recounter.ordinals(job, bookmark)
-        load = FileLoad(
-            bookmark, place, reader, partial(self._planner.plan, job.spec), self._settings,
-            self._output, ordinals,
+        load = self._opening.load(
+            job, bookmark, file, self._output, ordinals, file_id=file_id,
+            limit=None if job.compressed else job.size, final=job.is_final,
         )  # fmt: skip
         load.next_window = window
-        if header.delimiter:
-            load.adopt(self._planner.for_file(job.spec, header_at(job, bookmark.header, header)))
-        return reader, load
+        return load
 
     def _follow(self, job: Job, file: IO[bytes], load: FileLoad) -> None:
         for batch in load.run():
@@ -320,7 +309,7 @@ class Sync:
         self._state_at = time.monotonic()
         self._rows_since_state = 0
 
-    def _forget(self, work: Worklist) -> None:
+    def _forget(self, work: Survey) -> None:
         """Tell which files are not there any more, and drop their bookmarks in good time."""
         if self._is_test:
             return

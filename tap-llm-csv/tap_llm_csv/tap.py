@@ -21,10 +21,10 @@ from tap_llm_csv.environment import tidy, tidy_variables
 from tap_llm_csv.errors import FilesFailedError, TapLLMCsvError
 from tap_llm_csv.files.state import readable
 from tap_llm_csv.output.emit import BufferedWriter
-from tap_llm_csv.output.streams import LEDGER, FileStream, StreamOutput
+from tap_llm_csv.output.streams import FileStream, StreamOutput
 from tap_llm_csv.pricing.pricer import unpriced_hint
 from tap_llm_csv.records.redact import guessable
-from tap_llm_csv.records.schemas import SCHEMAS
+from tap_llm_csv.records.schemas import LEDGER, SCHEMAS
 from tap_llm_csv.sync import Sync
 
 if TYPE_CHECKING:
@@ -67,7 +67,9 @@ class TapLLMCsv(Tap):
     @override
     def discover_streams(self) -> list[FileStream]:
         """Return all streams; what they look like does not depend on the files."""
-        return [FileStream(self, name) for name in (*SCHEMAS, *LEDGER)]
+        return [
+            FileStream(self, name, self.read_files, self.written) for name in (*SCHEMAS, *LEDGER)
+        ]
 
     def read_files(self, limit: int | None = None) -> None:
         """Read all files, once; with a limit (`--test`) only the first records of each stream."""

@@ -15,6 +15,7 @@ import os
 import zlib
 from dataclasses import dataclass, field
 from hashlib import blake2b
+from itertools import pairwise
 from typing import IO, cast
 
 from tap_llm_csv.errors import FileError
@@ -22,6 +23,7 @@ from tap_llm_csv.errors import FileError
 HEAD_BYTES = 4096
 TAIL_BYTES = 256
 _GZIP = b"\x1f\x8b"
+MAX_REJECT_RANGES = 100
 
 # What reading may raise; a damaged compressed file has errors of its own.
 READ_ERRORS = (OSError, EOFError, zlib.error)
@@ -174,3 +176,22 @@ def stored_as(path: str, known: tuple[int, int, str] | None) -> tuple[int, int, 
     if known is not None and known[:2] == (status.st_size, status.st_mtime_ns):
         return known
     return status.st_size, status.st_mtime_ns, hash_file(path)
+
+
+def remember_reject(bookmark: Bookmark, offset: int, length: int, line: int) -> None:
+    """Note a rejected range for `replay_rejects`, joining neighbours and, past a limit, more.
+
+    A joined range also covers rows that were read well; to read those again changes nothing.
+    """
+    ranges = bookmark.rejects
+    ranges.append((offset, length, line, 1))
+    if len(ranges) > 1 and ranges[-2][0] + ranges[-2][1] == offset:
+        _join(ranges, len(ranges) - 2)
+    elif len(ranges) > MAX_REJECT_RANGES:
+        gaps = [two[0] - one[0] - one[1] for one, two in pairwise(ranges)]
+        _join(ranges, gaps.index(min(gaps)))
+
+
+def _join(ranges: list[tuple[int, int, int, int]], index: int) -> None:
+    one, two = ranges[index : index + 2]
+    ranges[index : index + 2] = [(one[0], two[0] + two[1] - one[0], one[2], one[3] + two[3])]

@@ -3,36 +3,24 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from tap_llm_csv.errors import FileError
 from tap_llm_csv.files.bookmark import READ_ERRORS, open_data, unreadable
+from tap_llm_csv.files.job import Header
 from tap_llm_csv.reading.reader import MAX_RECORD_BYTES
-from tap_llm_csv.reading.text_format import TextFormat, detect, sniff_delimiter, split_line
+from tap_llm_csv.reading.text_format import detect, sniff_delimiter, split_line
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from tap_llm_csv.files.survey import Job
+    from tap_llm_csv.files.job import Job
+    from tap_llm_csv.reading.text_format import TextFormat
 
 PEEK_BYTES = 64 * 1024
 # A header, and a first row as long as any may be.
 PEEK_LIMIT = MAX_RECORD_BYTES + 4 * PEEK_BYTES
 _SEPARATOR_LINE = re.compile(r'^"?sep=([^"])"?$', re.IGNORECASE)
-
-
-@dataclass(slots=True)
-class Header:
-    """A file's first line: what it says and where it is; of NDJSON only where rows begin."""
-
-    text: TextFormat
-    delimiter: str
-    cells: tuple[str, ...]
-    span: tuple[int, int]
-    lines: int
-    # What follows it, as far as the first look went.
-    after: bytes = b""
 
 
 def read_header(job: Job) -> Header | None:

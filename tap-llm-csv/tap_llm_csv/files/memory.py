@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from tap_llm_csv.files.bookmark import Bookmark
-    from tap_llm_csv.files.survey import Job
+    from tap_llm_csv.files.job import Job
 
 MISSING_DAYS = 30
 

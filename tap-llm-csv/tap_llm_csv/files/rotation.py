@@ -18,7 +18,7 @@ from tap_llm_csv.files.bookmark import HEAD_BYTES, Bookmark, open_data
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from tap_llm_csv.files.survey import Job
+    from tap_llm_csv.files.job import Job
 
 # A log's rows are in order of time but for calls that ran beside each other.
 OVERLAP = timedelta(seconds=60)

@@ -8,15 +8,12 @@ A state that is lost or damaged costs time, never rows: everything is read again
 from __future__ import annotations
 
 from datetime import date, datetime
-from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 from tap_llm_csv.files.bookmark import Bookmark, Counts, Window
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-
-MAX_REJECT_RANGES = 100
 
 
 def to_json(bookmark: Bookmark) -> dict[str, Any]:
@@ -131,22 +128,3 @@ def _pair(numbers: Any) -> tuple[int, int]:
 
 def _range(offset: int, length: int, line: int, rows: int = 1) -> tuple[int, int, int, int]:
     return _count(offset), _count(length), _count(line), _count(rows)
-
-
-def remember_reject(bookmark: Bookmark, offset: int, length: int, line: int) -> None:
-    """Note a rejected range for `replay_rejects`, joining neighbours and, past a limit, more.
-
-    A joined range also covers rows that were read well; to read those again changes nothing.
-    """
-    ranges = bookmark.rejects
-    ranges.append((offset, length, line, 1))
-    if len(ranges) > 1 and ranges[-2][0] + ranges[-2][1] == offset:
-        _join(ranges, len(ranges) - 2)
-    elif len(ranges) > MAX_REJECT_RANGES:
-        gaps = [two[0] - one[0] - one[1] for one, two in pairwise(ranges)]
-        _join(ranges, gaps.index(min(gaps)))
-
-
-def _join(ranges: list[tuple[int, int, int, int]], index: int) -> None:
-    one, two = ranges[index : index + 2]
-    ranges[index : index + 2] = [(one[0], two[0] + two[1] - one[0], one[2], one[3] + two[3])]

@@ -27,66 +27,19 @@ from tap_llm_csv.files.bookmark import (
     stored_as,
     unreadable,
 )
+from tap_llm_csv.files.job import Job
 from tap_llm_csv.files.rotation import chain_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
-    from tap_llm_csv.dialects import RowPlan
-    from tap_llm_csv.files.header import Header
     from tap_llm_csv.settings import Settings, SourceSpec
 
 logger = logging.getLogger("tap-llm-csv")
 
 
 @dataclass(slots=True)
-class Job:
-    """One file to look at in this run."""
-
-    path: str
-    spec: SourceSpec
-    packed: tuple[int, str] | None
-    size: int
-    # Nobody has written to it for a while: its last line is complete.
-    is_idle: bool = False
-    header: Header | None = None
-    plan: RowPlan | None = None
-    file_id: str | None = None
-    bookmark: Bookmark | None = None
-    stored: tuple[int, int, str] | None = None
-    # Found beside a configured path, where it was rotated to.
-    is_rotated: bool = False
-    first: str | None = None
-    error: FileError | None = None
-    generation: int = 1
-    # Files are read in this order, which is one of time.
-    order: str = ""
-
-    @property
-    def compressed(self) -> bool:
-        """Whether the file is stored compressed, and so complete."""
-        return self.packed is not None
-
-    @property
-    def is_unchanged(self) -> bool:
-        """Nothing was added since the bookmark was made."""
-        bookmark = self.bookmark
-        if bookmark is None:
-            return False
-        if bookmark.stored is not None:
-            return bookmark.stored == self.stored
-        if self.compressed:
-            return bookmark.packed == self.packed
-        return bookmark.offset == self.size
-
-    @property
-    def is_final(self) -> bool:
-        """Nobody writes to the file any more."""
-        return self.compressed or self.stored is not None or self.is_idle
-
-
-@dataclass(slots=True)
-class Worklist:
+class Survey:
     """What `survey` found."""
 
     jobs: list[Job] = field(default_factory=list)
@@ -94,7 +47,7 @@ class Worklist:
     replaced: dict[str, Bookmark] = field(default_factory=dict)
 
 
-def survey(settings: Settings, bookmarks: Mapping[str, Bookmark]) -> Worklist:
+def survey(settings: Settings, bookmarks: Mapping[str, Bookmark]) -> Survey:
     """Find the files, and for each the bookmark that holds for it.
 
     A configured path that is not there and never was is a job with an error.
@@ -105,7 +58,7 @@ def survey(settings: Settings, bookmarks: Mapping[str, Bookmark]) -> Worklist:
     unclaimed = dict(bookmarks)
     _claim_by_path(jobs, unclaimed)
     _claim_by_content([job for job in jobs if job.bookmark is None], unclaimed)
-    work = Worklist(jobs)
+    work = Survey(jobs)
     _follow_rotated(work, found, settings, unclaimed)
     paths = {job.path: job for job in work.jobs}
     for file_id, bookmark in unclaimed.items():
@@ -208,7 +161,7 @@ def _claim(job: Job, file_id: str, unclaimed: dict[str, Bookmark]) -> None:
 
 
 def _follow_rotated(
-    work: Worklist,
+    work: Survey,
     found: Mapping[str, SourceSpec],
     settings: Settings,
     unclaimed: dict[str, Bookmark],

@@ -7,7 +7,7 @@ refused (docs/decisions/0043).
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, NamedTuple
 
 from tap_llm_csv.plans.block_cells import NotPlainError, as_json
 from tap_llm_csv.reading.columns import Table
@@ -15,22 +15,14 @@ from tap_llm_csv.records.cells import RowReject
 from tap_llm_csv.records.identity import uuids_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Sequence
 
-    from tap_llm_csv.dialects import RowPlan
     from tap_llm_csv.plans.block_code import BlockPlan
+    from tap_llm_csv.plans.plan import RowPlan
     from tap_llm_csv.records.identity import Ordinals
 
 # A batch with a row that is not plain is tried again in parts of so many rows.
 PART_ROWS = 64
-
-
-@runtime_checkable
-class LineOutput(Protocol):
-    """An output that also takes records as JSON."""
-
-    def lines(self, stream: str) -> Callable[[list[str]], None] | None:
-        """Return what takes a stream's records as JSON; None where they must be looked at."""
 
 
 class Plain(NamedTuple):

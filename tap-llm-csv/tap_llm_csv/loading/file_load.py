@@ -4,41 +4,33 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING
 
 import msgspec
 
-from tap_llm_csv.dialects import HeaderError, RowPlan, RowReject, plain_name
+from tap_llm_csv.dialects.model import HeaderError, plain_name
 from tap_llm_csv.files.bookmark import Bookmark, Window
-from tap_llm_csv.loading.fast_blocks import PART_ROWS, FastRoad, LineOutput, fast_road
+from tap_llm_csv.loading.fast_blocks import PART_ROWS, FastRoad, fast_road
 from tap_llm_csv.loading.keys import KEYS, Keys
 from tap_llm_csv.loading.refusals import Refusals
-from tap_llm_csv.output.emit import as_line
+from tap_llm_csv.output.emit import LineOutput, as_line
+from tap_llm_csv.plans.plan import RowPlan
 from tap_llm_csv.reading.columns import Table
 from tap_llm_csv.reading.reader import Batch, Broken, Reader
+from tap_llm_csv.records.cells import RowReject
 from tap_llm_csv.records.identity import Ordinals, uuid_of
 
 if TYPE_CHECKING:
     from tap_llm_csv.loading.refusals import Place
+    from tap_llm_csv.output.emit import Output
+    from tap_llm_csv.records.schemas import Record
     from tap_llm_csv.settings import Settings
 
 # Characters that mean something to CSV, put down by a writer that does not know.
 _RECOVERABLE = frozenset({"stray_quote", "unterminated_quote", "bare_cr"})
-
-Record = dict[str, Any]
 Planner = Callable[[Sequence[str]], RowPlan]
 
 _decode_object = msgspec.json.Decoder().decode
-
-
-class Output(Protocol):
-    """Where records go."""
-
-    def write(self, stream: str, records: list[Record]) -> None:
-        """Send records, in order."""
-
-    def wants(self, stream: str) -> bool:
-        """Tell whether a stream is selected."""
 
 
 class FileLoad:
@@ -82,6 +74,11 @@ class FileLoad:
     def rejected(self) -> int:
         """How many lines could not be read."""
         return self._refusals.rejected
+
+    @property
+    def held(self) -> str | None:
+        """What was left at the end of the file, and why."""
+        return self._reader.held
 
     def adopt(self, plan: RowPlan) -> None:
         """Read the rows that follow by this plan."""

@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 import logging
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from tap_llm_csv.records.identity import Ordinals, uuid_of
-from tap_llm_csv.records.schemas import SCHEMAS
+from tap_llm_csv.records.schemas import SCHEMAS, Record
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from tap_llm_csv.dialects import RowPlan
+    from tap_llm_csv.plans.plan import RowPlan
 
 IDS_KEPT = 8192
-
-Record = dict[str, Any]
 
 logger = logging.getLogger("tap-llm-csv")
 

@@ -8,61 +8,21 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from tap_llm_csv.dialects import HeaderError, RowPlan, RowReject, plan_for
 from tap_llm_csv.errors import FileError
 from tap_llm_csv.files.bookmark import stored_as
-from tap_llm_csv.files.header import Header, read_header
+from tap_llm_csv.files.header import read_header
 from tap_llm_csv.reading.reader import MAX_RECORD_BYTES, Broken, Reader
+from tap_llm_csv.records.cells import RowReject
 from tap_llm_csv.records.identity import short_hash
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator
 
-    from tap_llm_csv.files.survey import Job
-    from tap_llm_csv.pricing.pricer import Pricer
-    from tap_llm_csv.settings import SourceSpec
+    from tap_llm_csv.files.job import Header, Job
+    from tap_llm_csv.plans.choose import Planner
+    from tap_llm_csv.plans.plan import RowPlan
 
-PLANS_KEPT = 1000
 CALLS_COMPARED = 32
-
-
-class Planner:
-    """Makes the plan for a header once, and remembers which headers no dialect knows."""
-
-    def __init__(self, pricer: Pricer | None = None) -> None:
-        self._pricer = pricer
-        self._known: dict[tuple[int, tuple[str, ...]], RowPlan | HeaderError] = {}
-
-    def plan(self, spec: SourceSpec, names: Sequence[str]) -> RowPlan:
-        """Return the plan for rows under these names.
-
-        Raises:
-            HeaderError: No dialect knows them.
-        """
-        key = (id(spec), tuple(names))
-        known = self._known.get(key)
-        if known is None:
-            if len(self._known) >= PLANS_KEPT:
-                self._known.clear()
-            try:
-                known = plan_for(names, spec.plan, self._pricer)
-            except HeaderError as error:
-                known = error
-            self._known[key] = known
-        if isinstance(known, HeaderError):
-            raise known
-        return known
-
-    def for_file(self, spec: SourceSpec, names: Sequence[str]) -> RowPlan:
-        """Return the plan for a file's rows.
-
-        Raises:
-            FileError: No dialect knows its header.
-        """
-        try:
-            return self.plan(spec, names)
-        except HeaderError as error:
-            raise FileError(error.code, error.message) from error
 
 
 def prepare(job: Job, planner: Planner) -> bool:

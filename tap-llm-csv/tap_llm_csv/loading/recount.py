@@ -7,21 +7,19 @@ once more, without sending them. A log that was rotated goes on from the end of 
 from __future__ import annotations
 
 from dataclasses import replace
-from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from tap_llm_csv.errors import FileError
 from tap_llm_csv.files.bookmark import READ_ERRORS, Bookmark, Counts, Window, open_data
-from tap_llm_csv.files.header import header_at
-from tap_llm_csv.loading.file_load import FileLoad
-from tap_llm_csv.loading.prepare import Planner, first_calls, header_of, prepare
-from tap_llm_csv.loading.refusals import Place
-from tap_llm_csv.reading.reader import Reader
+from tap_llm_csv.loading.opening import Opening
+from tap_llm_csv.loading.prepare import first_calls, header_of, prepare
 from tap_llm_csv.records.identity import Ordinals
 
 if TYPE_CHECKING:
+    from tap_llm_csv.files.job import Job
     from tap_llm_csv.files.rotation import Ends
-    from tap_llm_csv.files.survey import Job
+    from tap_llm_csv.loading.file_load import FileLoad
+    from tap_llm_csv.plans.choose import Planner
     from tap_llm_csv.settings import Settings
 
 MAX_DEPTH = 8
@@ -42,9 +40,7 @@ class Recounter:
 
     def __init__(self, planner: Planner, settings: Settings, ends: Ends) -> None:
         self._planner = planner
-        self._settings = replace(
-            settings, on_reject="continue", max_rejects=None, max_reject_ratio=1.0
-        )
+        self._opening = Opening.again(planner, settings)
         self._ends = ends
 
     def ordinals(self, job: Job, bookmark: Bookmark, depth: int = 0) -> tuple[Ordinals, Window]:
@@ -103,23 +99,8 @@ class Recounter:
     def _read_silently(
         self, job: Job, past: Bookmark, limit: int | None, counter: Ordinals
     ) -> FileLoad:
-        header = job.header
-        if header is None:
-            raise FileError("unreadable", f"{job.path} has no header any more")
         with open_data(job.path, compressed=job.compressed) as file:
-            file.seek(past.offset)
-            reader = Reader(
-                file, header.text, delimiter=header.delimiter, offset=past.offset,
-                line=past.line, limit=limit, final=True,
-                max_record_lines=self._settings.max_record_lines,
-            )  # fmt: skip
-            names = header_at(job, past.header, header)
-            load = FileLoad(
-                past, Place("", job.path, header.text.encoding, ""), reader,
-                partial(self._planner.plan, job.spec), self._settings, _Nowhere(), counter,
-            )  # fmt: skip
-            if header.delimiter:
-                load.adopt(self._planner.for_file(job.spec, names))
+            load = self._opening.load(job, past, file, _Nowhere(), counter, limit=limit)
             for _ in load.run():
                 pass
         return load

@@ -6,13 +6,13 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from tap_llm_csv.errors import FileError
-from tap_llm_csv.files.state import remember_reject
+from tap_llm_csv.files.bookmark import remember_reject
 from tap_llm_csv.output.ledger_records import reject_record
 
 if TYPE_CHECKING:
-    from tap_llm_csv.dialects import RowReject
     from tap_llm_csv.files.bookmark import Bookmark, Counts
     from tap_llm_csv.reading.reader import Batch
+    from tap_llm_csv.records.cells import RowReject
     from tap_llm_csv.settings import Settings
 
 RATIO_ROWS = 1000

@@ -7,23 +7,19 @@ read well tell which ordinal an equal row among the rejected ones gets.
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import replace
-from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from tap_llm_csv.files.bookmark import Bookmark, Counts, Window, open_data
-from tap_llm_csv.files.header import header_at
-from tap_llm_csv.loading.file_load import FileLoad, Output
-from tap_llm_csv.loading.refusals import Place
+from tap_llm_csv.loading.opening import Opening
 from tap_llm_csv.output.ledger_records import reject_record
-from tap_llm_csv.reading.reader import Reader
 from tap_llm_csv.records.identity import Ordinals
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from tap_llm_csv.files.survey import Job
-    from tap_llm_csv.loading.prepare import Planner
+    from tap_llm_csv.files.job import Job
+    from tap_llm_csv.output.emit import Output
+    from tap_llm_csv.plans.choose import Planner
     from tap_llm_csv.settings import Settings
 
 CONTEXT_BYTES = 256 * 1024
@@ -61,10 +57,7 @@ class Replay:
     """Reads what was rejected of a log in earlier runs."""
 
     def __init__(self, planner: Planner, settings: Settings, output: Output, seen_at: str) -> None:
-        self._planner = planner
-        self._settings = replace(
-            settings, on_reject="continue", max_rejects=None, max_reject_ratio=1.0
-        )
+        self._opening = Opening.again(planner, settings, seen_at)
         self._output = output
         self._seen_at = seen_at
         # The headers of the file at hand, in order.
@@ -180,19 +173,9 @@ class Replay:
         header = job.header
         if header is None or begin >= end:
             return past
-        names = [span for span in self._headers if span[1] <= begin][-1]
+        past.header = [span for span in self._headers if span[1] <= begin][-1]
         with open_data(job.path, compressed=job.compressed) as file:
-            file.seek(begin)
-            reader = Reader(
-                file, header.text, delimiter=header.delimiter, offset=begin, line=line,
-                limit=end, final=True, max_record_lines=self._settings.max_record_lines,
-            )  # fmt: skip
-            load = FileLoad(
-                past, Place(file_id, job.path, header.text.encoding, self._seen_at), reader,
-                partial(self._planner.plan, job.spec), self._settings, output, ordinals,
-            )  # fmt: skip
-            if header.delimiter:
-                load.adopt(self._planner.for_file(job.spec, header_at(job, names, header)))
+            load = self._opening.load(job, past, file, output, ordinals, limit=end, file_id=file_id)
             for batch in load.run():
                 if past.header not in {*self._headers, bookmark.header}:
                     self._headers.append(past.header)

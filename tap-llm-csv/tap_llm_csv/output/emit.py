@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from datetime import datetime, timezone
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 import msgspec
 from singer_sdk.singerlib import Message, StateMessage
@@ -16,9 +16,29 @@ from tap_llm_csv.errors import TapLLMCsvError
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from tap_llm_csv.records.schemas import Record
+
 BUFFER_BYTES = 256 * 1024
 
 _encoder = msgspec.json.Encoder(decimal_format="number")
+
+
+class Output(Protocol):
+    """Where records go."""
+
+    def write(self, stream: str, records: list[Record]) -> None:
+        """Send records, in order."""
+
+    def wants(self, stream: str) -> bool:
+        """Tell whether a stream is selected."""
+
+
+@runtime_checkable
+class LineOutput(Protocol):
+    """An output that also takes records as JSON."""
+
+    def lines(self, stream: str) -> Callable[[list[str]], None] | None:
+        """Return what takes a stream's records as JSON; None where they must be looked at."""
 
 
 class BufferedWriter(GenericSingerWriter[bytes, Message]):
@@ -76,12 +96,12 @@ class BufferedWriter(GenericSingerWriter[bytes, Message]):
             ) from error
 
 
-def record_sink(writer: BufferedWriter, stream: str) -> Callable[[list[dict[str, Any]]], None]:
+def record_sink(writer: BufferedWriter, stream: str) -> Callable[[list[Record]], None]:
     """Return a function that writes a stream's records straight into the writer's buffer."""
     head = _head(stream)
     encode_into = _encoder.encode_into
 
-    def write(records: list[dict[str, Any]]) -> None:
+    def write(records: list[Record]) -> None:
         buffer = writer.buffer
         tail = _tail()
         for record in records:
@@ -107,7 +127,7 @@ def line_sink(writer: BufferedWriter, stream: str) -> Callable[[list[str]], None
     return write
 
 
-def as_line(record: dict[str, Any]) -> str:
+def as_line(record: Record) -> str:
     """Return a record as `line_sink` takes it, and as `record_sink` writes it."""
     return _encoder.encode(record).decode()
 

@@ -12,9 +12,9 @@ from tap_llm_csv.records.identity import short_hash
 
 if TYPE_CHECKING:
     from tap_llm_csv.errors import FileError
+    from tap_llm_csv.files.job import Job
     from tap_llm_csv.files.memory import Memory
-    from tap_llm_csv.files.survey import Job
-    from tap_llm_csv.loading.file_load import Output
+    from tap_llm_csv.output.emit import Output
 
 logger = logging.getLogger("tap-llm-csv")
 

@@ -13,52 +13,13 @@ from singer_sdk.mapper import SameRecordTransform
 from typing_extensions import override
 
 from tap_llm_csv.output.emit import BufferedWriter, line_sink, record_sink
-from tap_llm_csv.records.schemas import SCHEMAS
+from tap_llm_csv.records.schemas import LEDGER, SCHEMAS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterable, Mapping
 
+    from singer_sdk import Tap
     from singer_sdk.helpers.types import Context
-
-    from tap_llm_csv.tap import TapLLMCsv
-
-_TEXT: dict[str, Any] = {"type": ["string", "null"]}
-_INTEGER: dict[str, Any] = {"type": ["integer", "null"]}
-_TIME: dict[str, Any] = {"type": ["string", "null"], "format": "date-time"}
-
-LEDGER: dict[str, dict[str, Any]] = {
-    "llm_csv_files": {
-        "file_id": {"type": ["string"]},
-        "path": _TEXT,
-        "stream": _TEXT,
-        "dialect": _TEXT,
-        "status": _TEXT,
-        "size_bytes": _INTEGER,
-        "offset_bytes": _INTEGER,
-        "generation": _INTEGER,
-        "rows_read": _INTEGER,
-        "rows_emitted": _INTEGER,
-        "rows_rejected": _INTEGER,
-        "rows_skipped": _INTEGER,
-        "rows_recovered": _INTEGER,
-        "first_timestamp": _TIME,
-        "last_timestamp": _TIME,
-        "message": _TEXT,
-    },
-    "llm_csv_rejects": {
-        "reject_id": {"type": ["string"], "format": "uuid"},
-        "file_id": _TEXT,
-        "path": _TEXT,
-        "line_number": _INTEGER,
-        "byte_offset": _INTEGER,
-        "code": _TEXT,
-        "column_name": _TEXT,
-        "message": _TEXT,
-        "raw": _TEXT,
-        "severity": _TEXT,
-        "seen_at": _TIME,
-    },
-}
 
 
 class FileStream(Stream):
@@ -67,8 +28,21 @@ class FileStream(Stream):
     # The pass keeps one state for all streams and never starts over on its own.
     forced_replication_method = "INCREMENTAL"
 
-    def __init__(self, tap: TapLLMCsv, name: str) -> None:
-        """Make the stream of this name."""
+    def __init__(
+        self,
+        tap: Tap,
+        name: str,
+        read_files: Callable[[int | None], None],
+        written: Mapping[str, int],
+    ) -> None:
+        """Make the stream of this name.
+
+        Args:
+            tap: The tap, for the SDK.
+            name: The stream's name.
+            read_files: Runs the pass over the files, once, up to so many records a stream.
+            written: How many records of each stream the pass wrote.
+        """
         if name in LEDGER:
             schema = {"type": "object", "properties": LEDGER[name]}
             keys = [next(iter(LEDGER[name]))]
@@ -77,7 +51,9 @@ class FileStream(Stream):
         super().__init__(tap, schema=schema, name=name)
         self.primary_keys = keys
         self.forced_replication_method = "INCREMENTAL"
-        self._csv_tap = tap
+        self._read_files = read_files
+        self._written = written
+        self._writer = tap.message_writer
         self._schema_is_written = False
         self._sink: Callable[[list[dict[str, Any]]], None] | None = None
 
@@ -91,8 +67,8 @@ class FileStream(Stream):
         self, context: Context | None = None, *, write_messages: bool = True
     ) -> Generator[dict[str, Any], Any, Any]:
         with self.get_record_counter() as counter, self.get_sync_timer():
-            self._csv_tap.read_files(limit=self.ABORT_AT_RECORD_COUNT)
-            counter.increment(self._csv_tap.written[self.name])
+            self._read_files(self.ABORT_AT_RECORD_COUNT)
+            counter.increment(self._written[self.name])
         yield from ()
 
     @override
@@ -118,7 +94,7 @@ class FileStream(Stream):
         """Send records, through the SDK where something of it is to be applied to them."""
         self._write_schema_message()
         if self._sink is None:
-            writer = self._csv_tap.message_writer
+            writer = self._writer
             if self.is_plain and isinstance(writer, BufferedWriter):
                 self._sink = record_sink(writer, self.stream_maps[0].stream_alias)
             else:
@@ -127,7 +103,7 @@ class FileStream(Stream):
 
     def line_sink(self) -> Callable[[list[str]], None] | None:
         """Return what takes records as JSON; None where they must be looked at on their way."""
-        writer = self._csv_tap.message_writer
+        writer = self._writer
         if not self.is_plain or not isinstance(writer, BufferedWriter):
             return None
         send = line_sink(writer, self.stream_maps[0].stream_alias)

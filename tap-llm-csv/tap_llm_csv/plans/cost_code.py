@@ -13,12 +13,12 @@ from tap_llm_csv.pricing.pricer import UNPRICEABLE
 from tap_llm_csv.records.schemas import COST_COLUMNS, TIME_COLUMNS
 
 if TYPE_CHECKING:
-    from tap_llm_csv.plans.row_code import RowCode
+    from tap_llm_csv.plans.source import Source
 
 _SPLIT = ("cache_read_tokens", "cache_write_tokens", "_cache_write_1h_tokens", "reasoning_tokens")
 
 
-def write(code: RowCode) -> None:
+def write(code: Source) -> None:
     """Write the lines that fill the cost, its source and its price version."""
     target = COST_COLUMNS.get(code.dialect.stream)
     if target is None or code.dialect.keeps_cost:
@@ -42,7 +42,7 @@ def write(code: RowCode) -> None:
         _estimate(code, cost, source, always=not provided or mode == "recalculate")
 
 
-def _estimate(code: RowCode, cost: str, source: str, *, always: bool) -> None:
+def _estimate(code: Source, cost: str, source: str, *, always: bool) -> None:
     names = code.names
     model = names["model"]
     if "provider" in names:
@@ -70,7 +70,7 @@ def _estimate(code: RowCode, cost: str, source: str, *, always: bool) -> None:
         code.say(f"if {cost} is None:", *(f"    {line}" for line in lines))
 
 
-def _question(code: RowCode) -> str:
+def _question(code: Source) -> str:
     """The call of the rate's method that fits what the row knows."""
     names = code.names
     at = names[TIME_COLUMNS[code.dialect.stream]]

@@ -11,15 +11,13 @@ from tap_llm_csv.plans.block_code import BlockPlan, compile_block
 from tap_llm_csv.plans.header_match import layout_of
 from tap_llm_csv.plans.row_code import RowCode
 from tap_llm_csv.records import merge, redact
-from tap_llm_csv.records.schemas import TIME_COLUMNS
+from tap_llm_csv.records.schemas import TIME_COLUMNS, Record
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from tap_llm_csv.dialects.model import Dialect, Key, PlanOptions
     from tap_llm_csv.pricing.pricer import Pricer
-
-Record = dict[str, Any]
 
 
 @dataclass(frozen=True)

@@ -10,14 +10,14 @@ Cells, header names and settings enter the code as data, under names of their ow
 
 from __future__ import annotations
 
-from itertools import count
 from typing import TYPE_CHECKING, Any
 
 from tap_llm_csv.dialects import custom
-from tap_llm_csv.dialects.model import Column, Dialect, HeaderError, PlanOptions, RowReject
+from tap_llm_csv.dialects.model import Column, Dialect, HeaderError, PlanOptions
 from tap_llm_csv.plans import cost_code
+from tap_llm_csv.plans.source import Source
 from tap_llm_csv.records import cells, merge
-from tap_llm_csv.records.schemas import TIME_COLUMNS, column_names
+from tap_llm_csv.records.schemas import TIME_COLUMNS, Record, column_names
 from tap_llm_csv.records.times import Instants
 
 if TYPE_CHECKING:
@@ -26,8 +26,6 @@ if TYPE_CHECKING:
     from tap_llm_csv.plans.header_match import Layout
     from tap_llm_csv.pricing.pricer import Pricer
 
-Record = dict[str, Any]
-
 CALL_IDENTITY = (
     "timestamp", "model", "input_tokens", "output_tokens", "prompt_name", "duration_ms",
 )  # fmt: skip
@@ -35,24 +33,17 @@ _BUCKET_IDENTITY = ("bucket_start", "bucket_end", "model")
 _LABELS_KEPT = 4096
 
 
-class RowCode:
+class RowCode(Source):
     """Writes `convert` and `identity`, line by line."""
 
     def __init__(
         self, dialect: Dialect, layout: Layout, options: PlanOptions, pricer: Pricer
     ) -> None:
-        self.dialect = dialect
-        self.options = options
-        self.pricer = pricer
-        self.names: dict[str, str] = {}
-        """Each target that the code has a value for → the local variable that holds it."""
+        super().__init__(dialect, options, pricer)
         self.extras = layout.extras
         self.places: list[tuple[Column, int, str]] = []
         """Each column that the file has, where, and under which name."""
         self._width = layout.width
-        self._lines: list[str] = []
-        self._numbers = count()
-        self._scope: dict[str, Any] = {"RowReject": RowReject}
         self._instants: dict[tuple[str, str | None], Instants] = {}
         for column in dialect.columns:
             header = column.header_in(layout.cells)
@@ -76,8 +67,8 @@ class RowCode:
         self._gather_rest()
         self.say("return {" + ", ".join(self._properties()) + "}")
         cells = "".join(f"c{place}, " for place in range(self._width))
-        source = "\n    ".join([f"def convert(cells):\n    {cells}= cells", *self._lines])
-        function: Callable[[Sequence[str]], Record] = self._compiled(source, "convert")
+        source = "\n    ".join([f"def convert(cells):\n    {cells}= cells", *self.lines])
+        function: Callable[[Sequence[str]], Record] = self.compiled(source, "convert")
         return function
 
     def identity(self) -> Callable[[Record], bytes]:
@@ -95,31 +86,8 @@ class RowCode:
         ]
         joined = "\\x1f".join([self.dialect.name, *parts])
         source = f'def identity(record):\n    return f"{joined}".encode("utf-8", "surrogatepass")'
-        function: Callable[[Record], bytes] = self._compiled(source, "identity")
+        function: Callable[[Record], bytes] = self.compiled(source, "identity")
         return function
-
-    # --- writing -------------------------------------------------------------------------------
-
-    def say(self, *lines: str) -> None:
-        """Write lines of the function's body."""
-        self._lines.extend(lines)
-
-    def put(self, prefix: str, value: Any) -> str:
-        """Give the code access to a value, under a name of its own."""
-        name = f"{prefix}{len(self._scope)}"
-        self._scope[name] = value
-        return name
-
-    def local(self, target: str) -> str:
-        """The variable of a target, which from now on has one."""
-        if target not in self.names:
-            self.names[target] = f"v{next(self._numbers)}"
-        return self.names[target]
-
-    def _compiled(self, source: str, name: str) -> Any:
-        code = compile(source, f"<{name} of the {self.dialect.name} dialect>", "exec")
-        exec(code, self._scope)  # noqa: S102 - our own text; what users wrote enters as data
-        return self._scope[name]
 
     # --- reading cells -------------------------------------------------------------------------
 

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-Record = dict[str, Any]
+    from tap_llm_csv.records.schemas import Record
 
 _SUMMED = (
     "requests", "input_tokens", "output_tokens", "cache_read_tokens", "cache_write_tokens",

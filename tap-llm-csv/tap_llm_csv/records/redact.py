@@ -14,9 +14,8 @@ from collections.abc import Callable, Mapping
 from hashlib import blake2b
 from typing import Any
 
-from tap_llm_csv.records.schemas import SCHEMAS, column_kind
+from tap_llm_csv.records.schemas import SCHEMAS, Record, column_kind
 
-Record = dict[str, Any]
 Change = Callable[[Any], Any]
 
 _TRUNCATED_TO = 80

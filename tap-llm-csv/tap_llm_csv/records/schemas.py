@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+Record = dict[str, Any]
+
 _TYPES: dict[str, dict[str, Any]] = {
     "uuid": {"type": ["string"], "format": "uuid"},
     "text": {"type": ["string", "null"]},
@@ -57,6 +59,40 @@ SCHEMAS: dict[str, dict[str, Any]] = {
         "key_properties": [next(iter(columns))],
     }
     for stream, columns in _COLUMNS.items()
+}
+
+LEDGER: dict[str, dict[str, Any]] = {
+    "llm_csv_files": {
+        "file_id": {"type": ["string"]},
+        "path": _TYPES["text"],
+        "stream": _TYPES["text"],
+        "dialect": _TYPES["text"],
+        "status": _TYPES["text"],
+        "size_bytes": _TYPES["integer"],
+        "offset_bytes": _TYPES["integer"],
+        "generation": _TYPES["integer"],
+        "rows_read": _TYPES["integer"],
+        "rows_emitted": _TYPES["integer"],
+        "rows_rejected": _TYPES["integer"],
+        "rows_skipped": _TYPES["integer"],
+        "rows_recovered": _TYPES["integer"],
+        "first_timestamp": _TYPES["time"],
+        "last_timestamp": _TYPES["time"],
+        "message": _TYPES["text"],
+    },
+    "llm_csv_rejects": {
+        "reject_id": {"type": ["string"], "format": "uuid"},
+        "file_id": _TYPES["text"],
+        "path": _TYPES["text"],
+        "line_number": _TYPES["integer"],
+        "byte_offset": _TYPES["integer"],
+        "code": _TYPES["text"],
+        "column_name": _TYPES["text"],
+        "message": _TYPES["text"],
+        "raw": _TYPES["text"],
+        "severity": _TYPES["text"],
+        "seen_at": _TYPES["time"],
+    },
 }
 
 

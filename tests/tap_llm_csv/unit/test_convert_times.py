@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tap_llm_csv.dialects import PlanOptions, plan_for
+from tap_llm_csv.dialects.model import PlanOptions
+from tap_llm_csv.plans.choose import plan_for
 from tap_llm_csv.records.cells import RowReject
 from tap_llm_csv.records.times import Instants
 

@@ -5,7 +5,8 @@ from typing import Any
 
 import pytest
 
-from tap_llm_csv.dialects import HeaderError, PlanOptions, plan_for
+from tap_llm_csv.dialects.model import HeaderError, PlanOptions
+from tap_llm_csv.plans.choose import plan_for
 
 HEADER = ["When", "LLM", "tok in", "tok out", "who", "Memo"]
 MAP = {"timestamp": "When", "model": "LLM", "input_tokens": "tok in", "output_tokens": "tok out",

@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, get_args
 
 from tap_llm_csv import dialects
-from tap_llm_csv.dialects import PlanOptions, plan_for
-from tap_llm_csv.dialects.model import Dialect, Kind
+from tap_llm_csv.dialects.model import Dialect, Kind, PlanOptions
+from tap_llm_csv.plans.choose import plan_for
 
 if TYPE_CHECKING:
     import pytest

@@ -6,7 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from tap_llm_csv.dialects import DIALECTS, HeaderError, PlanOptions, plan_for
+from tap_llm_csv.dialects import DIALECTS
+from tap_llm_csv.dialects.model import HeaderError, PlanOptions
+from tap_llm_csv.plans.choose import plan_for
 
 FIXTURES = Path(__file__).parents[1] / "fixtures"
 BASE = ["timestamp", "model", "prompt_tokens", "completion_tokens", "task_success", "task_type",

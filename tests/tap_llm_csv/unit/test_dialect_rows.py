@@ -7,16 +7,20 @@ import os
 from decimal import Decimal
 from functools import reduce
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tap_llm_csv.dialects import PlanOptions, RowPlan, plan_for
+from tap_llm_csv.dialects.model import PlanOptions
+from tap_llm_csv.plans.choose import plan_for
 from tap_llm_csv.records.cells import RowReject
 from tap_llm_csv.records.schemas import SCHEMAS
+
+if TYPE_CHECKING:
+    from tap_llm_csv.plans.plan import RowPlan
 
 FIXTURES = Path(__file__).parents[1] / "fixtures"
 SAMPLES = Path(__file__).parents[4] / "shared" / "samples" / "llm"

@@ -14,13 +14,14 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from support.llm_csv import HEADER, row
-from tap_llm_csv.dialects import HeaderError, PlanOptions, RowPlan, plan_for
+from tap_llm_csv.dialects.model import HeaderError, PlanOptions
 from tap_llm_csv.errors import FileError
 from tap_llm_csv.files.bookmark import Bookmark, Window
 from tap_llm_csv.loading import fast_blocks, file_load
 from tap_llm_csv.loading.file_load import FileLoad
 from tap_llm_csv.loading.refusals import Place
 from tap_llm_csv.output.emit import as_line
+from tap_llm_csv.plans.choose import plan_for
 from tap_llm_csv.pricing.pricer import Pricer
 from tap_llm_csv.reading import reader
 from tap_llm_csv.reading.reader import Reader
@@ -31,6 +32,8 @@ from tap_llm_csv.settings import Settings
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
+
+    from tap_llm_csv.plans.plan import RowPlan
 
 FULL = os.environ.get("TELEMETRY_PROOF") == "full"
 

@@ -5,7 +5,8 @@ from typing import Any
 
 import pytest
 
-from tap_llm_csv.dialects import PlanOptions, plan_for
+from tap_llm_csv.dialects.model import PlanOptions
+from tap_llm_csv.plans.choose import plan_for
 from tap_llm_csv.pricing.pricer import Pricer, PriceSettingError, unpriced_hint
 
 AT = "2026-10-05T00:00:00+00:00"

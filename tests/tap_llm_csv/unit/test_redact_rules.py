@@ -4,7 +4,8 @@ from typing import Any
 
 import pytest
 
-from tap_llm_csv.dialects import PlanOptions, plan_for
+from tap_llm_csv.dialects.model import PlanOptions
+from tap_llm_csv.plans.choose import plan_for
 from tap_llm_csv.records.redact import RedactError, check_rules, compile_rules, guessable
 
 HEADER = [

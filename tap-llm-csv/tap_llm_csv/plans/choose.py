@@ -1,0 +1,89 @@
+"""From a header to the plan for the rows under it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from tap_llm_csv.dialects import DIALECTS, custom
+from tap_llm_csv.dialects.model import Dialect, HeaderError, PlanOptions, plain_name
+from tap_llm_csv.errors import FileError
+from tap_llm_csv.plans import header_match
+from tap_llm_csv.plans.plan import RowPlan, compile_plan
+from tap_llm_csv.pricing.pricer import Pricer, pricer_for
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from tap_llm_csv.settings import SourceSpec
+
+PLANS_KEPT = 1000
+
+
+class Planner:
+    """Makes the plan for a header once, and remembers which headers no dialect knows."""
+
+    def __init__(self, pricer: Pricer | None = None) -> None:
+        self._pricer = pricer
+        self._known: dict[tuple[int, tuple[str, ...]], RowPlan | HeaderError] = {}
+
+    def plan(self, spec: SourceSpec, names: Sequence[str]) -> RowPlan:
+        """Return the plan for rows under these names.
+
+        Raises:
+            HeaderError: No dialect knows them.
+        """
+        key = (id(spec), tuple(names))
+        known = self._known.get(key)
+        if known is None:
+            if len(self._known) >= PLANS_KEPT:
+                self._known.clear()
+            try:
+                known = plan_for(names, spec.plan, self._pricer)
+            except HeaderError as error:
+                known = error
+            self._known[key] = known
+        if isinstance(known, HeaderError):
+            raise known
+        return known
+
+    def for_file(self, spec: SourceSpec, names: Sequence[str]) -> RowPlan:
+        """Return the plan for a file's rows.
+
+        Raises:
+            FileError: No dialect knows its header.
+        """
+        try:
+            return self.plan(spec, names)
+        except HeaderError as error:
+            raise FileError(error.code, error.message) from error
+
+
+def plan_for(header: Sequence[str], options: PlanOptions, pricer: Pricer | None = None) -> RowPlan:
+    """The plan for the rows under a header.
+
+    Raises:
+        HeaderError: The header fits no dialect, or lacks a column that its dialect needs.
+    """
+    dialect = _dialect_of(header, options)
+    pricer = pricer or pricer_for(options.model_aliases, options.price_overrides)
+    return compile_plan(dialect, header, options, pricer)
+
+
+def _dialect_of(header: Sequence[str], options: PlanOptions) -> Dialect:
+    name = options.dialect
+    if name == "auto" and not options.column_map:
+        names = [plain_name(title) for title in header]
+        candidates = [
+            dialect
+            for dialect in DIALECTS.values()
+            if options.stream is None or dialect.stream == options.stream
+        ]
+        return header_match.choose(names, candidates)
+    if name in {"auto", "custom"}:
+        return custom.dialect_for(options)
+    if name not in DIALECTS:
+        raise HeaderError(
+            "unknown_header",
+            f"there is no dialect {name}; the dialects are {', '.join(DIALECTS)} and custom",
+        )
+    return custom.with_map(DIALECTS[name], options.column_map)
