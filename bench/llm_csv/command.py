@@ -116,7 +116,7 @@ def _pricing(path: Path) -> str:
     return (
         f"Turning a row's cells into a record takes {best['off'] * _MICRO:.2f} µs without prices "
         f"and {best['estimate'] * _MICRO:.2f} µs with them: pricing adds "
-        f"**{(best['estimate'] - best['off']) * _MICRO:.2f} µs** a row. On the fast road, by "
+        f"**{(best['estimate'] - best['off']) * _MICRO:.2f} µs** a row. On the fast way, by "
         f"column, it is {best['off, blocks'] * _MICRO:.2f} and "
         f"{best['estimate, blocks'] * _MICRO:.2f} µs: "
         f"**{(best['estimate, blocks'] - best['off, blocks']) * _MICRO:.2f} µs** a row (best of "

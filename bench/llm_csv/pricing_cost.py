@@ -1,4 +1,4 @@
-"""What pricing adds to a row, on either road, with and without it, in one process."""
+"""What pricing adds to a row, on either way, with and without it, in one process."""
 
 from __future__ import annotations
 

@@ -74,7 +74,7 @@ class Machine:
             self.sent[stream] += 1
 
     def lines(self, stream: str) -> Callable[[list[str]], None]:
-        """Take records as the fast road sends them."""
+        """Take records as the fast way sends them."""
         return lambda lines: self.write(
             stream, [json.loads(line, parse_float=Decimal) for line in lines]
         )

@@ -54,7 +54,7 @@ class Column:
         target: The record's property. `dimensions.x` and `extra.x` go inside those objects; a
             name with a leading underscore is only there for `Derived` to use.
         headers: The names that generations of the export gave it; the first one present counts.
-        kind: What its cells hold, see `convert`.
+        kind: What its cells hold, see `records.cells`.
         required: A header without it is refused.
         filled: A row where it is empty is refused.
     """

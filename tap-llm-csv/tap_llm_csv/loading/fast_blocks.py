@@ -1,7 +1,7 @@
-"""The fast road: blocks of plain rows, straight to the JSON of their records.
+"""The fast way: blocks of plain rows, straight to the JSON of their records.
 
-It is one seam: `FastRoad.read` takes rows and gives their lines, or None, and nothing has happened.
-Whoever asked then reads those rows one by one, on the careful road, which alone knows why a row is
+It is one seam: `FastWay.read` takes rows and gives their lines, or None, and nothing has happened.
+Whoever asked then reads those rows one by one, on the careful way, which alone knows why a row is
 refused (docs/decisions/0043).
 """
 
@@ -33,7 +33,7 @@ class Plain(NamedTuple):
     last: str
 
 
-class FastRoad:
+class FastWay:
     """Reads the plain rows of one file under one header."""
 
     def __init__(
@@ -74,8 +74,8 @@ class FastRoad:
         return Plain(self._block.records(cells, uuids_of(made), counted, self._file), first, last)
 
 
-def fast_road(plan: RowPlan, ordinals: Ordinals, path: str, start: str | None) -> FastRoad | None:
-    """Return the fast road of a header; None where there is none."""
+def fast_way(plan: RowPlan, ordinals: Ordinals, path: str, start: str | None) -> FastWay | None:
+    """Return the fast way of a header; None where there is none."""
     if plan.block is None:
         return None
-    return FastRoad(plan.block, plan.field_count, ordinals, path, start or "")
+    return FastWay(plan.block, plan.field_count, ordinals, path, start or "")

@@ -10,7 +10,7 @@ import msgspec
 
 from tap_llm_csv.dialects.model import HeaderError, plain_name
 from tap_llm_csv.files.bookmark import Bookmark, Window
-from tap_llm_csv.loading.fast_blocks import PART_ROWS, FastRoad, fast_road
+from tap_llm_csv.loading.fast_blocks import PART_ROWS, FastWay, fast_way
 from tap_llm_csv.loading.keys import KEYS, Keys
 from tap_llm_csv.loading.refusals import Refusals
 from tap_llm_csv.output.emit import LineOutput, as_line
@@ -58,7 +58,7 @@ class FileLoad:
         self._settings = settings
         self._output = output
         self._plan: RowPlan | None = None
-        self._road: FastRoad | None = None
+        self._way: FastWay | None = None
         self._send_lines: Callable[[list[str]], None] | None = None
         self._lines: list[str] = []
         self._counts = bookmark.counts
@@ -86,11 +86,11 @@ class FileLoad:
         self.bookmark.dialect = plan.dialect
         self._reader.width = plan.field_count
         self._reader.is_row = row_test(plan, self._reader.delimiter)
-        self._road = self._send_lines = None
+        self._way = self._send_lines = None
         if isinstance(self._output, LineOutput) and self._output.wants(plan.stream):
             self._send_lines = self._output.lines(plan.stream)
         if self._send_lines is not None:
-            self._road = fast_road(plan, self.ordinals, self._place.path, self._settings.start)
+            self._way = fast_way(plan, self.ordinals, self._place.path, self._settings.start)
 
     def run(self) -> Iterator[Batch]:
         """Read to the end.
@@ -122,14 +122,14 @@ class FileLoad:
             self._counts.skipped += size
             return {}, size
         records: list[Record] = []
-        if self._road is None:
+        if self._way is None:
             done = self._read_rows(plan, batch, range(size), records)
             return {plan.stream: records}, done
-        if self._read_plain(self._road, batch, range(size)):
+        if self._read_plain(self._way, batch, range(size)):
             return {}, size
         for begin in range(0, size, PART_ROWS):
             part = range(begin, min(begin + PART_ROWS, size))
-            if self._read_plain(self._road, batch, part):
+            if self._read_plain(self._way, batch, part):
                 continue
             done = self._read_rows(plan, batch, part, records)
             self._lines += map(as_line, records)
@@ -138,14 +138,14 @@ class FileLoad:
                 return {}, done
         return {}, size
 
-    def _read_plain(self, road: FastRoad, batch: Batch, part: range) -> bool:
+    def _read_plain(self, way: FastWay, batch: Batch, part: range) -> bool:
         """Turn some rows into lines where all of them are plain; otherwise do nothing."""
         rows, lines = batch.rows, batch.line_starts()
         if len(part) < len(rows):
             span = slice(part.start, part.stop)
             rows = rows.part(span) if isinstance(rows, Table) else rows[span]
             lines = lines[span]
-        found = road.read(rows, lines)
+        found = way.read(rows, lines)
         if found is None:
             return False
         if not found.lines:

@@ -2,7 +2,7 @@
 
 The values are those that `convert` gives for the same cells. A column with few different cells is
 worked out once for each of them; a column of plain digits is read as a whole. A cell that cannot be
-read raises what the function of its kind raises, and the block then takes the other road.
+read raises what the function of its kind raises, and the block then takes the other way.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ class Cells(NamedTuple):
 
 
 class NotPlainError(Exception):
-    """The block is not one for the fast road."""
+    """The block is not one for the fast way."""
 
 
 def as_json(value: Any) -> str:
@@ -110,7 +110,7 @@ def digits(read: Callable[[str], Any], *, is_counted: bool) -> Callable[[list[st
 
 
 def times(instants: Instants, header: str) -> Callable[[list[str]], Cells]:
-    """Times; a row without one is none for the fast road."""
+    """Times; a row without one is none for the fast way."""
     hours, clock = instants.hours, instants.clock
     seconds, tails = instants.seconds, instants.tails
 

@@ -1,6 +1,6 @@
 """A dialect's table + a header → functions that read a block of rows at once.
 
-This is the fast road of `load`: it goes from columns of cells to the finished JSON of the records,
+This is the fast way of `load`: it goes from columns of cells to the finished JSON of the records,
 without a record in between. It says exactly what `RowCode`'s `convert` and `identity` and the JSON
 encoder would say, or it refuses the block as a whole (docs/decisions/0043).
 """
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 _TIME = "timestamp"
 _COUNTED = ("input_tokens", "output_tokens")
 _MONEY = ("estimated_cost", "cost_source", "price_version")
-# Where the file itself tells one of these, its rows take the careful road.
+# Where the file itself tells one of these, its rows take the careful way.
 _CAREFUL = frozenset({
     *_MONEY, "provider", "source", "source_file", "source_line", "call_id", "total_tokens", "extra",
     "cache_read_tokens", "cache_write_tokens", "_cache_write_1h_tokens", "reasoning_tokens",
@@ -77,8 +77,8 @@ class BlockPlan:
         """Read a block of rows: what `convert` says, by column.
 
         Raises:
-            NotPlainError: Some row takes the careful road.
-            RowReject: The same, with a reason that the careful road will find again.
+            NotPlainError: Some row takes the careful way.
+            RowReject: The same, with a reason that the careful way will find again.
         """
         cells: dict[str, Cells] = {}
         for column, place, read in self._readers:
@@ -219,7 +219,7 @@ def _total(given: Cells, made: Cells) -> Cells:
 
 
 def compile_block(code: RowCode) -> BlockPlan | None:
-    """The block functions of a header; None where its rows all take the careful road.
+    """The block functions of a header; None where its rows all take the careful way.
 
     Args:
         code: After its `convert` has been compiled.

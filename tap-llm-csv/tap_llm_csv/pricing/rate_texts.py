@@ -1,4 +1,4 @@
-"""What calls cost, as the JSON that their records hold: for the fast road, a row at a time.
+"""What calls cost, as the JSON that their records hold: for the fast way, a row at a time.
 
 The text is that of the exact `Decimal` which `Rate.plain` gives; for the usual sizes it is made of
 the digits of one integer.

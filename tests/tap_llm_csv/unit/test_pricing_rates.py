@@ -13,7 +13,7 @@ from genai_prices import Usage, calc_price
 from tap_llm_csv.pricing.pricer import Pricer
 from tap_llm_csv.records.cells import RowReject
 
-CASES = 100_000 if os.environ.get("TELEMETRY_PROOF") == "full" else 10_000
+CASES = 100_000 if os.environ.get("TELEMETRY_PROOF") == "full" else 2_000
 MODELS = (
     "claude-3-opus", "claude-3-sonnet", "claude-3-5-sonnet-20241022", "claude-sonnet-4-5-20250929",
     "claude-sonnet-4-0", "claude-opus-4-5", "claude-haiku-4-5", "gpt-4o", "gpt-4o-mini", "gpt-5",
@@ -29,7 +29,7 @@ def library(model: str, at: datetime, **counts: int) -> Decimal:
 
 
 @pytest.mark.proof
-def test_ten_thousand_random_calls_cost_what_the_library_says() -> None:
+def test_random_calls_cost_what_the_library_says() -> None:
     rng = random.Random(20261101)  # noqa: S311
     table = Pricer().table(None)
     begin = datetime(2024, 1, 1, tzinfo=timezone.utc)

