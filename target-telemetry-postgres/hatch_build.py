@@ -26,6 +26,6 @@ class MigrationsHook(BuildHookInterface):  # type: ignore[type-arg] # hatchling'
         inside = (
             "migrations" if self.target_name == "sdist" else "target_telemetry_postgres/migrations"
         )
-        for path in sorted(source.rglob("*")):
-            if path.is_file() and "__pycache__" not in path.parts:
+        for path in sorted(source.rglob("*.py")):
+            if path.is_file():
                 build_data["force_include"][str(path)] = f"{inside}/{path.relative_to(source)}"

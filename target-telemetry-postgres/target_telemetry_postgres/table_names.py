@@ -14,3 +14,12 @@ STORED_AT: Final = "created_at"
 
 #: Alembic's table in our schema, where no other application's Alembic looks.
 VERSION_TABLE: Final = "version"
+
+#: The branch of the migrations that keeps account of runs, so it comes first and everywhere.
+LEDGER: Final = "ledger"
+#: The tables that each other branch makes for streams.
+SYSTEMS: Final[dict[str, tuple[str, ...]]] = {
+    "pipelines": ("workflow_runs", "workflow_jobs", "workflow_steps", "workflows"),
+    "coverage": ("coverage_snapshots",),
+    "llm": ("llm_calls", "llm_usage_buckets", "llm_csv_files", "llm_csv_rejects"),
+}

@@ -1,15 +1,14 @@
-"""GitHub Actions: runs, jobs, steps, workflows and their coverage."""
+"""GitHub Actions: runs, jobs, steps, workflows, and what a minute of a runner costs."""
 
-# ruff: noqa: TC002, TC003 - SQLAlchemy reads the annotations when it runs.
+# ruff: noqa: TC003 - SQLAlchemy reads the annotations when it runs.
 
 from __future__ import annotations
 
-import uuid
-from datetime import datetime
+from datetime import date, datetime
 from decimal import Decimal
 
-from sqlalchemy import Index, UniqueConstraint
-from sqlalchemy.orm import Mapped
+from sqlalchemy import Index, UniqueConstraint, text
+from sqlalchemy.orm import Mapped, mapped_column
 
 from target_telemetry_postgres.models.base import Base
 
@@ -127,28 +126,13 @@ class Workflow(Base):
     html_url: Mapped[str | None]
 
 
-class CoverageSnapshot(Base):
-    """One coverage report of one commit."""
+class RunnerPrice(Base):
+    """What a minute on a GitHub runner costs from a day on; rows may be added for own runners."""
 
-    __tablename__ = "coverage_snapshots"
-    __table_args__ = (
-        UniqueConstraint("snapshot_id"),
-        Index(None, "created_at"),
-        Index(None, "measured_at"),
-        Index(None, "github_run_id"),
-    )
+    __tablename__ = "runner_prices"
+    __table_args__ = (UniqueConstraint("sku", "valid_from"),)
 
-    snapshot_id: Mapped[uuid.UUID]
-    repository: Mapped[str | None]
-    branch: Mapped[str | None]
-    commit_sha: Mapped[str | None]
-    github_run_id: Mapped[int | None]
-    run_attempt: Mapped[int | None]
-    report_name: Mapped[str | None]
-    format: Mapped[str | None]
-    lines_covered: Mapped[int | None]
-    lines_total: Mapped[int | None]
-    branches_covered: Mapped[int | None]
-    branches_total: Mapped[int | None]
-    percent: Mapped[Decimal | None]
-    measured_at: Mapped[datetime | None]
+    sku: Mapped[str]
+    valid_from: Mapped[date]
+    usd_per_minute: Mapped[Decimal]
+    labels: Mapped[list[str]] = mapped_column(server_default=text("'{}'"))

@@ -7,18 +7,17 @@ is answered without them.
 from __future__ import annotations
 
 import logging
-import re
 import time
 from contextlib import contextmanager
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, Literal
+from typing import TYPE_CHECKING, Any, Final, Literal, cast
 
 import psycopg
 from psycopg import sql
 
 from target_telemetry_postgres.errors import MigrationError
 from target_telemetry_postgres.postgres.failures import explain
-from target_telemetry_postgres.table_names import VERSION_TABLE
+from target_telemetry_postgres.postgres.revisions import applied, known, scripts
+from target_telemetry_postgres.postgres.store import look
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -27,11 +26,13 @@ if TYPE_CHECKING:
     from alembic.config import Config
 
     from target_telemetry_postgres.postgres.database import Database
+    from target_telemetry_postgres.postgres.revisions import Migration
+    from target_telemetry_postgres.postgres.store import Store
 
+#: Every branch to its newest.
+HEADS: Final = "heads"
 
 log = logging.getLogger(__name__)
-
-_FILE: Final = re.compile(r"^(\d{4})_(\w+)\.py$")
 
 
 def ensure_schema(database: Database, mode: Literal["auto", "check", "off"]) -> None:
@@ -48,28 +49,37 @@ def ensure_schema(database: Database, mode: Literal["auto", "check", "off"]) -> 
     if mode == "check":
         raise MigrationError(
             f"Schema {database.schema} of {database.describe()} is behind by {len(waiting)} "
-            f"migration{'s' * (len(waiting) > 1)} ({', '.join(waiting)}); run `telemetry migrate`."
+            f"migration{'s' * (len(waiting) > 1)} ({', '.join(map(str, waiting))}); run "
+            "`telemetry migrate`."
         )
     upgrade(database)
 
 
-def pending(database: Database) -> list[str]:
-    """The migrations that are still to run, in order, such as `0002_ledger`."""
-    current = _current(database)
-    known = _migrations()
-    if current is None:
-        return known
-    numbers = [name[:4] for name in known]
-    if current not in numbers:
+def pending(database: Database) -> list[Migration]:
+    """The migrations that are still to run, in order."""
+    try:
+        with database.connect(autocommit=True, purpose="migrate") as connection:
+            store = look(connection, database.schema)
+    except psycopg.Error as error:
+        raise explain(error, database) from error
+    return _pending(store, database)
+
+
+def _pending(store: Store, database: Database) -> list[Migration]:
+    migrations = known(scripts())
+    strange = sorted(store.revisions - migrations.keys())
+    if strange:
         raise MigrationError(
-            f"Schema {database.schema} of {database.describe()} is at migration {current}, which "
-            f"this version (up to {numbers[-1]}) does not know; upgrade target-telemetry-postgres."
+            f"Schema {database.schema} of {database.describe()} is at migration "
+            f"{', '.join(strange)}, which this version does not know; upgrade "
+            "target-telemetry-postgres."
         )
-    return known[numbers.index(current) + 1 :]
+    done = applied(store.revisions, migrations)
+    return [one for revision, one in migrations.items() if revision not in done]
 
 
-def upgrade(database: Database, revision: str = "head") -> None:
-    """Run the migrations up to `revision`; making the schema first where it is missing."""
+def upgrade(database: Database, *revisions: str) -> None:
+    """Run the migrations up to these revisions; making the schema first where it is missing."""
     # Alembic tells of its own parts at length.
     logging.getLogger("alembic").setLevel(logging.WARNING)
     from alembic import command  # noqa: PLC0415 - see the module's docstring
@@ -77,13 +87,15 @@ def upgrade(database: Database, revision: str = "head") -> None:
     began = time.monotonic()
     before = pending(database)
     with _alembic(database) as config:
-        command.upgrade(config, revision)
-    done = before[: len(before) - len(pending(database))]
+        for revision in revisions or (HEADS,):
+            command.upgrade(config, revision)
+    left = pending(database)
+    done = [one for one in before if one not in left]
     if done:
         log.info(
             "Schema %s was brought to %s in %.1f s (%d migration%s).",
             database.schema,
-            done[-1],
+            ", ".join(map(str, {one.branch: one for one in done}.values())),
             time.monotonic() - began,
             len(done),
             "s" * (len(done) > 1),
@@ -105,56 +117,33 @@ def drift(database: Database) -> list[str]:
 
     from target_telemetry_postgres.models import Base  # noqa: PLC0415
 
-    options = {
-        "compare_type": True,
-        "compare_server_default": True,
-        "version_table": VERSION_TABLE,
-        "include_name": lambda name, kind, _parents: kind != "table" or name != VERSION_TABLE,
-    }
-    with _connection(database) as connection:
+    with _connection(database) as (connection, store):
+        options = {
+            "compare_type": True,
+            "compare_server_default": True,
+            "version_table": store.version_table,
+            "include_name": lambda name, kind, _parents: (
+                kind != "table" or name != store.version_table
+            ),
+        }
         context = MigrationContext.configure(connection, opts=options)
         return [str(difference) for difference in compare_metadata(context, Base.metadata)]
 
 
-def scripts() -> Path:
-    """The folder of the migrations: inside the wheel, or at the top of the repository."""
-    packaged = Path(__file__).parents[1] / "migrations"
-    return packaged if packaged.is_dir() else Path(__file__).parents[3] / "migrations"
-
-
-def _migrations() -> list[str]:
-    files = sorted(path.name for path in (scripts() / "versions").iterdir())
-    found = [name.removesuffix(".py") for name in files if _FILE.match(name)]
-    if not found:
-        raise MigrationError(f"There are no migrations in {scripts()}; reinstall the package.")
-    return found
-
-
-def _current(database: Database) -> str | None:
-    table = sql.Identifier(database.schema, VERSION_TABLE)
-    try:
-        with database.connect(autocommit=True, purpose="migrate") as connection:
-            row = connection.execute(sql.SQL("SELECT version_num FROM {}").format(table)).fetchone()
-    except (psycopg.errors.UndefinedTable, psycopg.errors.InvalidSchemaName):
-        return None
-    except psycopg.Error as error:
-        raise explain(error, database) from error
-    return str(row[0]) if row else None
-
-
 @contextmanager
 def _alembic(database: Database) -> Iterator[Config]:
-    """Alembic's configuration with our open connection in it; `env.py` finds both."""
+    """Alembic's configuration with our open connection in it; `env.py` finds it there."""
     from alembic.config import Config  # noqa: PLC0415 - see the module's docstring
 
-    with _connection(database) as connection:
-        config = Config(attributes={"connection": connection, "schema": database.schema})
+    with _connection(database) as (connection, store):
+        config = Config(attributes={"connection": connection, "store": store})
         config.set_main_option("script_location", str(scripts()).replace("%", "%%"))
+        config.set_main_option("recursive_version_locations", "true")
         yield config
 
 
 @contextmanager
-def _connection(database: Database) -> Iterator[sqlalchemy.Connection]:
+def _connection(database: Database) -> Iterator[tuple[sqlalchemy.Connection, Store]]:
     """A transaction that alone may migrate, in which the schema exists and comes first."""
     import sqlalchemy as sa  # noqa: PLC0415 - see the module's docstring
 
@@ -164,33 +153,48 @@ def _connection(database: Database) -> Iterator[sqlalchemy.Connection]:
     engine = sa.create_engine("postgresql+psycopg://", creator=connect, poolclass=sa.pool.NullPool)
     try:
         with engine.begin() as connection:
-            _prepare(connection, database)
-            yield connection
+            ours = cast("psycopg.Connection[Any]", connection.connection.driver_connection)
+            store = _prepare(ours, database)
+            connection.dialect.default_schema_name = database.schema
+            yield connection, store
     except sa.exc.DBAPIError as error:
         if isinstance(error.orig, psycopg.Error):
             raise explain(error.orig, database) from error
         raise
+    except psycopg.Error as error:
+        raise explain(error, database) from error
 
 
-def _prepare(connection: sqlalchemy.Connection, database: Database) -> None:
-    from sqlalchemy import text  # noqa: PLC0415 - see the module's docstring
-
+def _prepare(connection: psycopg.Connection[Any], database: Database) -> Store:
+    """Wait for whoever migrates now, and look at what there is then."""
     schema = database.schema
-    quoted = connection.dialect.identifier_preparer.quote_identifier(schema)
     # Another process may migrate for longer than a lock on a table should take.
-    connection.execute(text("SET LOCAL lock_timeout = 0"))
+    connection.execute("SET LOCAL lock_timeout = 0")
     connection.execute(
-        text("SELECT pg_advisory_xact_lock(hashtextextended(:name, 0))"),
-        {"name": f"telemetry migrations of {schema}"},
+        "SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))",
+        [f"telemetry migrations of {schema}"],
     )
     connection.execute(
-        text("SELECT set_config('lock_timeout', :limit, true)"),
-        {"limit": f"{database.lock_timeout * 1000:.0f}"},
+        "SELECT set_config('lock_timeout', %s, true)", [f"{database.lock_timeout * 1000:.0f}"]
     )
-    known = connection.execute(
-        text("SELECT FROM pg_catalog.pg_namespace WHERE nspname = :schema"), {"schema": schema}
-    ).first()
-    if known is None:
-        connection.execute(text(f"CREATE SCHEMA {quoted}"))
-    connection.execute(text(f"SET LOCAL search_path TO {quoted}"))
-    connection.dialect.default_schema_name = schema
+    there = connection.execute(
+        "SELECT FROM pg_catalog.pg_namespace WHERE nspname = %s", [schema]
+    ).fetchone()
+    if there is None:
+        connection.execute(sql.SQL("CREATE SCHEMA {}").format(sql.Identifier(schema)))
+    connection.execute(sql.SQL("SET LOCAL search_path TO {}").format(sql.Identifier(schema)))
+    store = look(connection, schema)
+    if store.stored is not None and store.stored != store.revisions:
+        _write_versions(connection, store)
+    return store
+
+
+def _write_versions(connection: psycopg.Connection[Any], store: Store) -> None:
+    """Have the version table say in branches what it said in numbers of the one chain."""
+    table = store.table("version")
+    connection.execute(sql.SQL("DELETE FROM {}").format(table))
+    with connection.cursor() as cursor:
+        cursor.executemany(
+            sql.SQL("INSERT INTO {} (version_num) VALUES (%s)").format(table),
+            [[revision] for revision in store.revisions],
+        )

@@ -11,12 +11,14 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from target_telemetry_postgres.models import MODELLED_TABLES
+from target_telemetry_postgres.table_names import SYSTEMS
 
 if TYPE_CHECKING:
     from target_telemetry_postgres.postgres.database import Database
 
 OURS = {"id", "created_at"}
+
+MODELLED_TABLES = {table for tables in SYSTEMS.values() for table in tables}
 
 FITTING = {
     "integer": {"bigint"},

@@ -174,22 +174,30 @@ def test_migrate_check_fails_until_migrate_ran(empty_database_url: str) -> None:
     checked = telemetry(*url, "migrate", "--check")
     assert (checked.code, "pending" in checked.err) == (1, True)
     migrated = telemetry(*url, "migrate")
-    assert (migrated.code, "Applied 0001_" in migrated.out) == (0, True), migrated.err
+    assert (migrated.code, "Applied ledger/0001_" in migrated.out) == (0, True), migrated.err
     assert telemetry(*url, "migrate", "--check").code == 0
     assert "nothing to do" in telemetry(*url, "migrate").out
 
 
 def test_migrate_goes_back_and_forth(empty_database_url: str) -> None:
     url = ("--url", empty_database_url)
-    assert telemetry(*url, "migrate", "--to", "0002").code == 0
-    back = telemetry(*url, "migrate", "--to", "-1")
-    assert "Took back 0002_" in back.out, back.err
+    assert telemetry(*url, "migrate", "--to", "pipelines/0002").code == 0
+    back = telemetry(*url, "migrate", "--to", "pipelines/-1")
+    assert "Took back pipelines/0002_" in back.out, back.err
     name = telemetry(*url, "migrate", "--check").err.split("(")[1].split(",")[0]
     assert telemetry(*url, "migrate", "--to", name).code == 0
     assert telemetry(*url, "migrate", "--to", "base").code == 0
     assert telemetry(*url, "migrate", "--to", "head").code == 0
+    gone = telemetry(*url, "migrate", "--to", "llm/base")
+    assert "Took back llm/0001_usage." in gone.out, gone.err
+    assert telemetry(*url, "migrate", "--to", "llm/head").code == 0
     assert telemetry(*url, "migrate", "--check").code == 0
-    wrong = telemetry(*url, "migrate", "--to", "nonsense")
+
+
+@pytest.mark.parametrize("place", ["nonsense", "0002", "-1", "llm/0099", "llm/-9", "other/head"])
+def test_migrate_knows_no_way_to_what_is_not_there(database_url: str, place: str) -> None:
+    wrong = telemetry("--url", database_url, "migrate", f"--to={place}")
+
     assert (wrong.code, wrong.err.count("\n")) == (1, 1), wrong.err
 
 

@@ -102,7 +102,7 @@ def _migrations(database: Database) -> Generator[Finding, None, bool]:
     if missing:
         yield warning(
             "migrations",
-            f"Pending: {', '.join(missing)}.",
+            f"Pending: {', '.join(map(str, missing))}.",
             "Run `telemetry migrate`; with migrate: auto the next run does.",
         )
     else:

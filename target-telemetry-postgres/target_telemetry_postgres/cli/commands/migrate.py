@@ -13,16 +13,22 @@ from target_telemetry_postgres.errors import MigrationError
 
 if TYPE_CHECKING:
     from target_telemetry_postgres.postgres.database import Database
+    from target_telemetry_postgres.postgres.revisions import Migration
 
-_NUMBERED = re.compile(r"\d{4}(?=$|_)")
+_PLACE = re.compile(r"(?P<branch>[a-z_]+)/(?P<to>head|base|[+-]\d+|\d{4})(_\w+)?")
+_FORMS = (
+    "--to takes a migration such as pipelines/0001, SYSTEM/head, SYSTEM/base, SYSTEM/-1, "
+    "SYSTEM/+1, head or base"
+)
 
 
 @click.command(
     name="migrate",
     epilog="""\b
 Needs the right to create tables in the schema. Two that start at once wait for each other.
---to takes a number such as 0002, head, base, or a step such as -1, which takes back the newest
-migration and deletes what it added: back up first.
+Each system has migrations of its own. --to takes one of them such as pipelines/0001, or
+pipelines/head, pipelines/base, a step such as pipelines/-1, or head and base for all systems.
+Going back deletes what the migrations added: back up first.
 
 \b
 Example:
@@ -33,7 +39,7 @@ Example:
 @pass_session
 def command(session: Session, *, check: bool, revision: str | None) -> None:
     """Bring the tables, views and indexes to what this version needs."""
-    from target_telemetry_postgres.postgres.migrate import pending
+    from target_telemetry_postgres.postgres.migrate import pending, upgrade
 
     if check and revision:
         raise click.UsageError("--check looks and --to changes; use one of them.")
@@ -43,34 +49,47 @@ def command(session: Session, *, check: bool, revision: str | None) -> None:
             if before:
                 waiting = output.count(len(before), "migration")
                 raise click.ClickException(
-                    f"{waiting} pending ({', '.join(before)}); `telemetry migrate` applies them."
+                    f"{waiting} pending ({_names(before)}); `telemetry migrate` applies them."
                 )
             click.echo(f'Schema "{database.schema}" is up to date.')
             return
-        if before or revision:
-            _go(database, before, revision or "head")
+        if revision:
+            _go(database, before, revision)
+        elif before:
+            upgrade(database)
         after = pending(database)
-    applied = [name for name in before if name not in after]
-    undone = [name for name in after if name not in before]
+    applied = [migration for migration in before if migration not in after]
+    undone = [migration for migration in after if migration not in before]
     if applied:
-        click.echo(f"Applied {', '.join(applied)}.")
+        click.echo(f"Applied {_names(applied)}.")
     if undone:
-        click.echo(f"Took back {', '.join(undone)}.")
+        click.echo(f"Took back {_names(undone)}.")
     if not applied and not undone:
         click.echo(f'Schema "{database.schema}" is up to date; nothing to do.')
 
 
-def _go(database: Database, before: list[str], revision: str) -> None:
+def _go(database: Database, before: list[Migration], place: str) -> None:
     from alembic.util import CommandError
 
-    from target_telemetry_postgres.postgres.migrate import downgrade, upgrade
+    from target_telemetry_postgres.postgres.migrate import HEADS, downgrade, upgrade
 
-    number = match[0] if (match := _NUMBERED.match(revision)) else revision
-    forwards = number in {"head", *(name[:4] for name in before)} or number.startswith("+")
+    match = _PLACE.fullmatch(place)
+    if match is None and place not in {"head", "base"}:
+        raise MigrationError(f'There is no "{place}"; {_FORMS}.')
+    branch, to = (match["branch"], match["to"]) if match else ("", place)
     try:
-        (upgrade if forwards else downgrade)(database, number)
+        if to in {"head", *(m.number for m in before if m.branch == branch)} or to[0] == "+":
+            upgrade(database, _alembics(branch, to) if branch else HEADS)
+        else:
+            downgrade(database, _alembics(branch, to) if branch else "base")
     except CommandError as error:
-        raise MigrationError(
-            f'There is no way to "{revision}": {error}. It takes a number such as 0002, head, '
-            "base, -1 or +1."
-        ) from error
+        raise MigrationError(f'There is no way to "{place}": {error}. {_FORMS}.') from error
+
+
+def _alembics(branch: str, to: str) -> str:
+    """The same place in Alembic's spelling."""
+    return f"{branch}_{to}" if to.isdigit() else f"{branch}@{to}"
+
+
+def _names(migrations: list[Migration]) -> str:
+    return ", ".join(map(str, migrations))

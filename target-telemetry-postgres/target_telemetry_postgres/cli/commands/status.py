@@ -85,7 +85,7 @@ def collect(session: Session, database: Database, streams: tuple[str, ...]) -> d
     """Everything that `status` knows."""
     from target_telemetry_postgres.postgres.migrate import pending
 
-    missing = pending(database)
+    missing = [str(migration) for migration in pending(database)]
     with session.reading(database) as reader:
         columns = existing_columns(reader)
         health = reader.rows(read_sql("health.sql")) if "pipeline_health" in columns else []

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 from alembic import op
 
-revision = "0005"
-down_revision = "0004"
+revision = "ledger_0002"
+down_revision = "ledger_0001"
 branch_labels = None
 depends_on = None
 
 VIEW = """
-CREATE VIEW pipeline_health AS
+CREATE VIEW {prefix}pipeline_health AS
 WITH latest AS (
     SELECT DISTINCT ON (stream)
         stream, status AS last_status, started_at AS last_started_at, error AS last_error
-    FROM ingest_runs
+    FROM {prefix}ingest_runs
     ORDER BY stream, started_at DESC, id DESC
 ),
 loads AS (
@@ -29,7 +29,7 @@ loads AS (
         sum(rows_rejected) AS rows_rejected,
         sum(rows_read) AS rows_read,
         count(*) AS runs
-    FROM ingest_runs
+    FROM {prefix}ingest_runs
     GROUP BY stream
 ),
 recent AS (
@@ -39,7 +39,7 @@ recent AS (
         count(*) FILTER (WHERE status IN ('failed', 'interrupted')) AS failed_runs,
         sum(rows_read) AS rows_read,
         sum(rows_rejected) AS rows_rejected
-    FROM ingest_runs
+    FROM {prefix}ingest_runs
     WHERE started_at > now() - interval '7 days'
     GROUP BY stream
 )
@@ -68,15 +68,20 @@ SELECT
 FROM latest
 JOIN loads USING (stream)
 LEFT JOIN recent USING (stream)
-LEFT JOIN retention_policies AS policy ON policy.table_name = latest.stream
+LEFT JOIN {prefix}retention_policies AS policy ON policy.table_name = latest.stream
 """
+
+
+def prefix() -> str:
+    """What the ledger's names begin with here, as `env.py` found it."""
+    return str(op.get_context().opts["ledger_prefix"])
 
 
 def upgrade() -> None:
     """Make the view."""
-    op.execute(VIEW)
+    op.execute(VIEW.format(prefix=prefix()))
 
 
 def downgrade() -> None:
     """Drop it."""
-    op.execute("DROP VIEW pipeline_health")
+    op.execute(f"DROP VIEW {prefix()}pipeline_health")

@@ -5,8 +5,7 @@
 from __future__ import annotations
 
 import uuid
-from datetime import date, datetime, timedelta
-from decimal import Decimal
+from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import CheckConstraint, Index, UniqueConstraint, func, text
@@ -83,15 +82,3 @@ class RetentionPolicy(Base):
     rows_pruned: Mapped[int]
     is_complete: Mapped[bool]
     oldest_left: Mapped[datetime | None]
-
-
-class RunnerPrice(Base):
-    """What a minute on a GitHub runner costs from a day on; rows may be added for own runners."""
-
-    __tablename__ = "runner_prices"
-    __table_args__ = (UniqueConstraint("sku", "valid_from"),)
-
-    sku: Mapped[str]
-    valid_from: Mapped[date]
-    usd_per_minute: Mapped[Decimal]
-    labels: Mapped[list[str]] = mapped_column(server_default=text("'{}'"))

@@ -1,15 +1,3 @@
-"""GitHub Actions: runs, jobs, steps, workflows, coverage."""
-
-from __future__ import annotations
-
-from alembic import op
-
-revision = "0001"
-down_revision = None
-branch_labels = None
-depends_on = None
-
-TABLES = """
 CREATE TABLE workflow_runs (
     id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
     github_run_id bigint NOT NULL,
@@ -132,16 +120,3 @@ CREATE TABLE coverage_snapshots (
 CREATE INDEX ON coverage_snapshots (created_at);
 CREATE INDEX ON coverage_snapshots (github_run_id);
 CREATE INDEX ON coverage_snapshots (measured_at);
-"""
-
-
-def upgrade() -> None:
-    """Make the tables."""
-    op.execute(TABLES)
-
-
-def downgrade() -> None:
-    """Drop them, and what they hold."""
-    op.execute(
-        "DROP TABLE coverage_snapshots, workflows, workflow_steps, workflow_jobs, workflow_runs"
-    )

@@ -1,20 +1,3 @@
-"""What a minute on GitHub's runners costs, dated, with the labels that name each runner.
-
-Add rows for runners of your own: only you know their labels.
-
-From GitHub's published price list; the rates before 2026-01-01 are listed where they differed.
-"""
-
-from __future__ import annotations
-
-from alembic import op
-
-revision = "0004"
-down_revision = "0003"
-branch_labels = None
-depends_on = None
-
-TABLE = """
 CREATE TABLE runner_prices (
     id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
     sku text NOT NULL,
@@ -24,9 +7,7 @@ CREATE TABLE runner_prices (
     created_at timestamptz NOT NULL DEFAULT now(),
     UNIQUE (sku, valid_from)
 );
-"""
 
-PRICES = """
 INSERT INTO runner_prices (sku, valid_from, usd_per_minute, labels)
 SELECT sku, valid_from::date, price, coalesce(labels, '{}')
 FROM (
@@ -75,15 +56,3 @@ FROM (
         ('self_hosted', '2019-11-13', 0, '{self-hosted}')
 ) AS price (sku, valid_from, price, labels_text),
 LATERAL (SELECT labels_text::text[] AS labels) AS parsed;
-"""
-
-
-def upgrade() -> None:
-    """Make the table and fill it."""
-    op.execute(TABLE)
-    op.execute(PRICES)
-
-
-def downgrade() -> None:
-    """Drop it."""
-    op.execute("DROP TABLE runner_prices")

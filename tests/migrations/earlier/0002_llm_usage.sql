@@ -1,15 +1,3 @@
-"""LLM usage: calls, provider's sums, and the files they came from."""
-
-from __future__ import annotations
-
-from alembic import op
-
-revision = "0002"
-down_revision = "0001"
-branch_labels = None
-depends_on = None
-
-TABLES = """
 CREATE TABLE llm_calls (
     id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
     call_id uuid NOT NULL,
@@ -113,14 +101,3 @@ CREATE TABLE llm_csv_rejects (
 CREATE INDEX ON llm_csv_rejects (created_at);
 CREATE INDEX ON llm_csv_rejects (file_id);
 CREATE INDEX ON llm_csv_rejects (seen_at);
-"""
-
-
-def upgrade() -> None:
-    """Make the tables."""
-    op.execute(TABLES)
-
-
-def downgrade() -> None:
-    """Drop them, and what they hold."""
-    op.execute("DROP TABLE llm_csv_rejects, llm_csv_files, llm_usage_buckets, llm_calls")

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from alembic import op
 
-revision = "0003"
-down_revision = "0002"
-branch_labels = None
+revision = "ledger_0001"
+down_revision = None
+branch_labels = ("ledger",)
 depends_on = None
 
 TABLES = """
-CREATE TABLE ingest_runs (
+CREATE TABLE {prefix}ingest_runs (
     id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
     run_id uuid NOT NULL,
     stream text NOT NULL,
@@ -32,12 +32,13 @@ CREATE TABLE ingest_runs (
     CHECK (status IN ('running', 'succeeded', 'failed', 'interrupted')),
     UNIQUE (run_id, stream)
 );
-CREATE INDEX ON ingest_runs (created_at);
-CREATE INDEX ingest_runs_running_idx ON ingest_runs (run_id) WHERE status = 'running';
-CREATE INDEX ON ingest_runs (started_at);
-CREATE INDEX ON ingest_runs (stream, started_at);
+CREATE INDEX ON {prefix}ingest_runs (created_at);
+CREATE INDEX {prefix}ingest_runs_running_idx ON {prefix}ingest_runs (run_id)
+    WHERE status = 'running';
+CREATE INDEX ON {prefix}ingest_runs (started_at);
+CREATE INDEX ON {prefix}ingest_runs (stream, started_at);
 
-CREATE TABLE rejected_records (
+CREATE TABLE {prefix}rejected_records (
     id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
     reject_id uuid NOT NULL DEFAULT gen_random_uuid(),
     run_id uuid,
@@ -50,11 +51,11 @@ CREATE TABLE rejected_records (
     created_at timestamptz NOT NULL DEFAULT now(),
     UNIQUE (reject_id)
 );
-CREATE INDEX ON rejected_records (created_at);
-CREATE INDEX ON rejected_records (run_id);
-CREATE INDEX ON rejected_records (stream, rejected_at);
+CREATE INDEX ON {prefix}rejected_records (created_at);
+CREATE INDEX ON {prefix}rejected_records (run_id);
+CREATE INDEX ON {prefix}rejected_records (stream, rejected_at);
 
-CREATE TABLE retention_policies (
+CREATE TABLE {prefix}retention_policies (
     id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
     table_name text NOT NULL,
     column_name text NOT NULL,
@@ -70,11 +71,17 @@ CREATE TABLE retention_policies (
 """
 
 
+def prefix() -> str:
+    """What the ledger's names begin with here, as `env.py` found it."""
+    return str(op.get_context().opts["ledger_prefix"])
+
+
 def upgrade() -> None:
     """Make the tables."""
-    op.execute(TABLES)
+    op.execute(TABLES.format(prefix=prefix()))
 
 
 def downgrade() -> None:
     """Drop them, and what they hold."""
-    op.execute("DROP TABLE retention_policies, rejected_records, ingest_runs")
+    for table in ("retention_policies", "rejected_records", "ingest_runs"):
+        op.execute(f"DROP TABLE {prefix()}{table}")
