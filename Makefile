@@ -4,7 +4,7 @@
 PYTHON ?= $(shell for p in python3 python3.14 python3.13 python3.12 python3.11 python3.10; do \
   $$p -c 'import sys; sys.exit(sys.version_info < (3, 10))' 2>/dev/null && echo $$p && break; done)
 BIN := .venv/bin
-PACKAGES := tap-github-actions tap-llm-csv target-telemetry-postgres
+PACKAGES := tap-github-actions tap-llm-csv target-telemetry-postgres telemetry-record
 SOURCES := $(PACKAGES) migrations tests examples bench docs
 
 # Nothing here phones home.
@@ -22,7 +22,7 @@ help: ## list the commands
 run: .meltano/.ready ## load the sample data through both pipelines and print the tables
 	@$(BIN)/python examples/demo.py
 
-setup: .venv/.ready ## make .venv with meltano, pytest and the three packages
+setup: .venv/.ready ## make .venv with meltano, pytest and the four packages
 
 plugins: .meltano/.ready ## make setup, and install the Meltano plugins
 
@@ -68,7 +68,7 @@ clean: ## remove everything that the commands above made
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check "$$(grep '^uv==' requirements.lock)"
 	@echo "setup 2/3: the pinned requirements"
 	@$(BIN)/uv pip install --quiet --python $(BIN)/python --requirement requirements.lock
-	@echo "setup 3/3: the three packages"
+	@echo "setup 3/3: the four packages"
 	@$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps $(PACKAGES:%=--editable ./%)
 	@touch $@
 
