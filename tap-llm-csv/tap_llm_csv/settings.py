@@ -22,7 +22,7 @@ from tap_llm_csv.records.schemas import SCHEMAS
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-DEFAULT_PATH = ".telemetry/usage.csv"
+DEFAULT_PATHS = (".telemetry/usage.csv", ".telemetry/records/*.ndjson", ".telemetry/pr-traces/")
 PATH_VARIABLE = "TELEMETRY_CSV_PATH"
 
 Mode = Literal["append", "snapshot"]
@@ -58,7 +58,8 @@ CONFIG_JSONSCHEMA: dict[str, Any] = th.PropertiesList(
         th.StringType,
         description=(
             "A file, a folder or a glob. Unset: the environment variable TELEMETRY_CSV_PATH, "
-            "else `.telemetry/usage.csv`."
+            "else `.telemetry/usage.csv`, `.telemetry/records/*.ndjson` and "
+            "`.telemetry/pr-traces/`, whichever are there."
         ),
     ),
     th.Property(
@@ -227,8 +228,10 @@ def load(config: Mapping[str, Any], environment: Mapping[str, str] | None = None
     given = {name: value for name, value in config.items() if value not in ("", None)}
     sources = [_source(entry, given) for entry in given.get("files") or ()]
     path = given.get("path") or environment.get(PATH_VARIABLE)
-    if path or not sources:
-        sources.insert(0, _source({"path": path or DEFAULT_PATH}, given, is_default=not path))
+    if path:
+        sources.insert(0, _source({"path": path}, given))
+    elif not sources:
+        sources = [_source({"path": each}, given, is_default=True) for each in DEFAULT_PATHS]
     redact_rules = given.get("redact") or {}
     prices = given.get("model_aliases") or {}, given.get("price_overrides") or {}
     try:

@@ -17,7 +17,6 @@ from __future__ import annotations
 
 import atexit
 import contextlib
-import errno
 import json
 import logging
 import math
@@ -240,8 +239,8 @@ def _append(path: str, line: bytes) -> None:
             os.lseek(file, size - 1, os.SEEK_SET)
             if os.read(file, 1) != b"\n":
                 line = b"\n" + line
-        if os.write(file, line) < len(line):
-            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        while os.write(file, line) < len(line):
+            line = b"\n" + line.lstrip()  # the second time there is room, or the reason why not
     finally:
         os.close(file)
 

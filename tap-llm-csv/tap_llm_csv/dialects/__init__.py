@@ -14,6 +14,7 @@ from tap_llm_csv.dialects import (
     litellm,
     openai,
     openrouter,
+    record,
     telemetry_export,
 )
 
@@ -38,5 +39,6 @@ DIALECTS: dict[str, Dialect] = {
         copilot.DAYS,
         coverage.DIALECT,
         telemetry_export.DIALECT,
+        record.LLM_CALLS,
     )
 }

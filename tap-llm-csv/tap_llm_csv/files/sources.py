@@ -11,7 +11,7 @@ import re
 from typing import TYPE_CHECKING
 
 from tap_llm_csv.errors import SourceError
-from tap_llm_csv.settings import DEFAULT_PATH, SourceSpec
+from tap_llm_csv.settings import DEFAULT_PATHS, SourceSpec
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -50,7 +50,7 @@ def find(spec: SourceSpec) -> list[str]:
     else:
         raise SourceError(
             f"{path} is not there: set 'path' (or TELEMETRY_CSV_PATH) to a file, a folder or a "
-            f"glob; without it {DEFAULT_PATH} is read"
+            f"glob; without it {', '.join(DEFAULT_PATHS)} are read"
         )
     # A link is a second name of a file; the file's own name comes first.
     return sorted(

@@ -31,7 +31,7 @@ from tap_llm_csv.files.job import Job
 from tap_llm_csv.files.rotation import chain_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
 
     from tap_llm_csv.settings import Settings, SourceSpec
 
@@ -72,7 +72,7 @@ def survey(settings: Settings, bookmarks: Mapping[str, Bookmark]) -> Survey:
 
 
 def _find(
-    specs: Iterable[SourceSpec], bookmarks: Mapping[str, Bookmark]
+    specs: Sequence[SourceSpec], bookmarks: Mapping[str, Bookmark]
 ) -> tuple[dict[str, SourceSpec], list[Job]]:
     """Map each file to the first entry that names it; tell the entries that name none."""
     found: dict[str, SourceSpec] = {}
@@ -88,7 +88,7 @@ def _find(
                 absent.append(Job(spec.path, spec, packed=None, size=0))
                 absent[-1].error = FileError("missing", str(error))
                 continue
-        if not paths:
+        if not paths and not spec.is_default:
             logger.warning("%s: nothing to read there", spec.path)
         for path in paths:
             # Two names of one file are one file.
@@ -96,6 +96,8 @@ def _find(
             if real not in seen:
                 seen.add(real)
                 found[path] = spec
+    if not found and all(spec.is_default for spec in specs):
+        logger.warning("%s: nothing to read there", ", ".join(spec.path for spec in specs))
     return found, absent
 
 

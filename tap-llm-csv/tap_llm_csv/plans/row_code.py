@@ -209,7 +209,15 @@ class RowCode(Source):
         ]
         read = self.put("read", cells.free_text)
         pairs += [f"({name!r}, {read}(c{place}, {name!r}))" for name, place in more.items()]
-        if pairs:
+        given = self.names.get(target)
+        if given is not None:
+            message = f"{target} is no JSON object"
+            self.say(
+                f"if {given} is not None and not isinstance({given}, dict):",
+                f"    raise RowReject('bad_json', {target!r}, {message!r})",
+            )
+            pairs.insert(0, f"*({given} or {{}}).items()")
+        if len(pairs) > (given is not None):
             self.say(
                 f"{self.local(target)} = "
                 f"{{_k: _v for _k, _v in ({', '.join(pairs)},) if _v is not None}} or None"

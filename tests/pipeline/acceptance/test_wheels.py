@@ -25,14 +25,14 @@ PACKAGES = {
 @pytest.fixture(scope="module")
 def wheels(tmp_path_factory: pytest.TempPathFactory) -> Path:
     out = tmp_path_factory.mktemp("wheels")
-    for package in PACKAGES:
+    for package in (*PACKAGES, "telemetry-record"):
         run([str(BIN / "uv"), "build", "--quiet", "--out-dir", str(out), str(ROOT / package)], out)
     return out
 
 
 @pytest.fixture(scope="module")
 def environment(wheels: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """An empty virtual environment with nothing but the three wheels and what they ask for."""
+    """An empty virtual environment with nothing but the wheels and what they ask for."""
     lock = ROOT / "requirements.lock"
     return install(tmp_path_factory.mktemp("empty"), lock, sorted(wheels.glob("*.whl")))
 
@@ -71,6 +71,19 @@ def test_a_tap_discovers_its_streams_from_its_wheel_without_a_network(
     project = Project(tmp_path, clean_environment(HTTPS_PROXY=unreachable, HTTP_PROXY=unreachable))
     catalog = json.loads(project.run(str(environment / "bin" / tap), "--discover").out)
     assert stream in {entry["tap_stream_id"] for entry in catalog["streams"]}
+
+
+def test_the_recorders_wheel_asks_for_nothing_and_writes_a_line(
+    wheels: Path, tmp_path: Path
+) -> None:
+    wheel = next(wheels.glob("telemetry_record-*.whl"))
+    venv = install(tmp_path, ROOT / "requirements.lock", [wheel])
+    listed = Project(tmp_path).run(str(BIN / "uv"), "pip", "list", "--python", str(venv)).out
+    assert "telemetry-record" in listed
+    assert len(listed.splitlines()) == 3, listed
+    command = str(venv / "bin/telemetry-record")
+    Project(tmp_path).run(command, "llm-call", "model=m", TELEMETRY_DB_ENABLED="1")
+    assert '"model": "m"' in (tmp_path / ".telemetry/records/llm_calls.ndjson").read_text("utf-8")
 
 
 def test_the_targets_wheel_carries_the_migrations_and_loads_a_row(

@@ -158,7 +158,7 @@ def test_the_path_comes_from_the_environment_or_is_the_default(log: Path) -> Non
 def test_without_a_default_file_there_is_a_warning_and_nothing_else(tmp_path: Path) -> None:
     done = run(folder=tmp_path)
     assert done.returncode == 0
-    assert ".telemetry/usage.csv: nothing to read there" in done.stderr
+    assert ".telemetry/pr-traces/: nothing to read there" in done.stderr
 
 
 @pytest.mark.parametrize(

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 _AREA = "files"
 _TAP = "tap-llm-csv"
 _VARIABLES = ("TAP_LLM_CSV_PATH", "TELEMETRY_CSV_PATH")
-_DEFAULT = ".telemetry/usage.csv"
+_DEFAULTS = (".telemetry/usage.csv", ".telemetry/records/*.ndjson", ".telemetry/pr-traces")
 _PATIENCE = 120
 _MANY = 20
 
@@ -75,16 +75,19 @@ def _finding(file: dict[str, Any]) -> Finding:
 
 def _look(environ: Mapping[str, str]) -> Iterator[Finding]:
     name = next((name for name in _VARIABLES if environ.get(name)), None)
-    path = environ[name] if name else _DEFAULT
-    if any(character in path for character in "*?["):
-        found = any(Path().glob(path)) if not Path(path).is_absolute() else True
-    else:
-        found = Path(path).exists()
-    if found:
+    paths = [environ[name]] if name else _DEFAULTS
+    there = [path for path in paths if _is_there(path)]
+    for path in there:
         yield note(_AREA, f"{path} is there; {_TAP} does not say what is in it.")
-        return
-    yield (warning if name else note)(
-        _AREA,
-        f"There is no file at {path}.",
-        "Write the calls there, or set TELEMETRY_CSV_PATH to a file, a folder or a glob.",
-    )
+    if not there:
+        yield (warning if name else note)(
+            _AREA,
+            f"There is no file at {' or '.join(paths)}.",
+            "Write the calls there, or set TELEMETRY_CSV_PATH to a file, a folder or a glob.",
+        )
+
+
+def _is_there(path: str) -> bool:
+    if any(character in path for character in "*?["):
+        return Path(path).is_absolute() or any(Path().glob(path))
+    return Path(path).exists()
