@@ -6,7 +6,14 @@ from typing import Final
 
 #: What the migrations make for the target itself; no stream writes here.
 OWN_TABLES: Final = frozenset(
-    ["version", "ingest_runs", "rejected_records", "runner_prices", "retention_policies"]
+    [
+        "version",
+        "ingest_runs",
+        "rejected_records",
+        "runner_prices",
+        "model_prices",
+        "retention_policies",
+    ]
 )
 
 #: The column that says when a row was stored, in every modelled table.
@@ -22,4 +29,6 @@ SYSTEMS: Final[dict[str, tuple[str, ...]]] = {
     "pipelines": ("workflow_runs", "workflow_jobs", "workflow_steps", "workflows"),
     "coverage": ("coverage_snapshots",),
     "llm": ("llm_calls", "llm_usage_buckets", "llm_csv_files", "llm_csv_rejects"),
+    "chat": ("chat_telemetry_log",),
+    "traces": ("pr_traces", "pr_trace_events"),
 }

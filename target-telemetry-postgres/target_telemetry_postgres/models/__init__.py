@@ -6,7 +6,7 @@ A property of a stream is a column of the same name; `id` and `created_at` are o
 
 from __future__ import annotations
 
-from target_telemetry_postgres.models import coverage, ledger, llm, pipelines
+from target_telemetry_postgres.models import chat, coverage, ledger, llm, pipelines, traces
 from target_telemetry_postgres.models.base import Base
 
-__all__ = ["Base", "coverage", "ledger", "llm", "pipelines"]
+__all__ = ["Base", "chat", "coverage", "ledger", "llm", "pipelines", "traces"]

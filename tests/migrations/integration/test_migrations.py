@@ -34,6 +34,8 @@ def test_upgrading_makes_every_table_and_the_version_table_in_our_schema_only(
     assert relations(empty_database) == {
         *Base.metadata.tables,
         "pipeline_health",
+        "pr_trace_measures",
+        "pr_trace_order",
         VERSION_TABLE,
     }
     with empty_database.connect() as connection:
@@ -65,7 +67,8 @@ def test_what_was_done_is_told_in_one_line(
     assert [record.getMessage().split(" in ")[0] for record in caplog.records] == [
         (
             "Schema telemetry was brought to ledger/0002_pipeline_health, "
-            "pipelines/0002_runner_prices, coverage/0001_snapshots, llm/0001_usage"
+            "pipelines/0002_runner_prices, coverage/0001_snapshots, llm/0001_usage, "
+            "chat/0001_requests, traces/0001_traces_and_events"
         )
     ]
 
@@ -124,7 +127,7 @@ def test_several_starts_at_once_migrate_once(empty_database: Database) -> None:
 
 
 def test_check_names_what_is_pending_and_changes_nothing(empty_database: Database) -> None:
-    with pytest.raises(MigrationError, match=r"behind by 6 migrations \(ledger/0001_runs.*migrate"):
+    with pytest.raises(MigrationError, match=r"behind by 8 migrations \(ledger/0001_runs.*migrate"):
         migrate.ensure_schema(empty_database, "check")
 
     assert relations(empty_database) == set()
