@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any
@@ -11,8 +12,6 @@ from singer_sdk.mapper import SameRecordTransform
 from singer_sdk.singerlib.encoding.base import GenericSingerWriter
 from singer_sdk.singerlib.encoding.simple import Message
 from typing_extensions import override
-
-from tap_github_actions._shared import lines as out
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -40,13 +39,18 @@ class LineWriter(GenericSingerWriter[bytes, Message]):
 
     @staticmethod
     def write_lines(lines: Iterable[bytes]) -> None:
-        """Write lines that are messages already, whole."""
-        out.write(b"".join(lines))
+        """Write lines that are messages already, whole.
+
+        With `PYTHONUNBUFFERED` standard output is the bare file: a signal may cut a write short.
+        """
+        data = memoryview(b"".join(lines))
+        while data:
+            data = data[sys.stdout.buffer.write(data) or 0 :]
 
     @staticmethod
     def flush() -> None:
         """Hand everything to the target."""
-        out.flush()
+        sys.stdout.buffer.flush()
 
 
 @dataclass(slots=True)

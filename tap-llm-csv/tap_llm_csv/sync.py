@@ -125,8 +125,9 @@ class Sync:
         except FileError as error:
             self._ledger.fail(job, error)
             return False
-        if job.plan is not None and not self._output.wants(job.plan.stream):
-            logger.info("%s: its stream %s is not selected", job.path, job.plan.stream)
+        plan = job.plan
+        if plan is not None and not any(map(self._output.wants, (plan.stream, *plan.beside))):
+            logger.info("%s: its stream %s is not selected", job.path, plan.stream)
             return False
         return True
 
@@ -248,7 +249,7 @@ class Sync:
         if plan is None:
             raise FileError("unreadable", f"{job.path} has not been prepared")
         ordinals, window = Ordinals(), bookmark.window
-        if job.stored is None and plan.key == "identity" and plan.ordinals:
+        if job.stored is None and plan.ordinals:
             ordinals, window = self._recounter.ordinals(job, bookmark)
         load = self._opening.load(
             job, bookmark, file, self._output, ordinals, file_id=file_id,

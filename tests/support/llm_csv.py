@@ -46,6 +46,9 @@ class Machine:
         "llm_calls": "call_id",
         "llm_usage_buckets": "bucket_id",
         "coverage_snapshots": "snapshot_id",
+        "chat_telemetry_log": "log_id",
+        "pr_traces": "trace_id",
+        "pr_trace_events": "event_id",
         "llm_csv_files": "file_id",
         "llm_csv_rejects": "reject_id",
     }

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from tap_llm_csv.dialects import (
     anthropic,
     base,
+    chat,
     copilot,
     coverage,
     cursor,
@@ -14,6 +15,7 @@ from tap_llm_csv.dialects import (
     litellm,
     openai,
     openrouter,
+    pr_traces,
     record,
     telemetry_export,
 )
@@ -40,5 +42,8 @@ DIALECTS: dict[str, Dialect] = {
         coverage.DIALECT,
         telemetry_export.DIALECT,
         record.LLM_CALLS,
+        chat.DIALECT,
+        pr_traces.TRACES,
+        pr_traces.EVENTS,
     )
 }

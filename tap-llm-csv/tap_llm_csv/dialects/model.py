@@ -17,7 +17,7 @@ Kind = Literal[
     "text", "free_text", "integer", "number", "milliseconds", "seconds", "money", "boolean", "time",
     "time_utc", "json",
 ]  # fmt: skip
-Key = Literal["identity", "id", "grain", "given"]
+Key = Literal["identity", "id", "grain", "given", "event"]
 
 
 class HeaderError(Exception):
@@ -94,6 +94,7 @@ class Dialect:
         repeats: Rows of equal identity are as many calls, not one told twice.
         keeps_cost: Money stays as the file has it.
         hint: What to say to someone whose file almost fits.
+        beside: Other streams that its lines also feed.
     """
 
     name: str
@@ -114,6 +115,7 @@ class Dialect:
     repeats: bool = True
     keeps_cost: bool = False
     hint: str = ""
+    beside: tuple[str, ...] = ()
 
     def required_headers(self) -> list[tuple[str, ...]]:
         """The header names of each required column."""

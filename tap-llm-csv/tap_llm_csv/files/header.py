@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from tap_llm_csv.errors import FileError
 from tap_llm_csv.files.bookmark import READ_ERRORS, open_data, unreadable
 from tap_llm_csv.files.job import Header
+from tap_llm_csv.reading.document import is_document
 from tap_llm_csv.reading.reader import MAX_RECORD_BYTES
 from tap_llm_csv.reading.text_format import detect, sniff_delimiter, split_line
 
@@ -59,8 +60,11 @@ def _header_in(
         if separator := _SEPARATOR_LINE.match(plain):
             delimiter = delimiter or separator[1]
             continue
-        if plain.lstrip().startswith("{"):
-            return Header(text, "", (), (begin, begin), number, head[begin:])
+        if plain.lstrip().startswith(("{", "[")):
+            after = head[begin:]
+            rest = [line for _, _, line in _lines_of(after, text, closing=closing, start=0)][1:2]
+            whole = is_document(plain, rest[0] if rest else None)
+            return Header(text, "", (), (begin, begin), number, after, whole)
         delimiter = delimiter or sniff_delimiter(plain)
         cells = split_line(line, delimiter)
         if cells is None:
@@ -69,8 +73,10 @@ def _header_in(
     return None
 
 
-def _lines_of(head: bytes, text: TextFormat, *, closing: bool) -> Iterable[tuple[int, int, str]]:
-    begin = text.start
+def _lines_of(
+    head: bytes, text: TextFormat, *, closing: bool, start: int | None = None
+) -> Iterable[tuple[int, int, str]]:
+    begin = text.start if start is None else start
     complete = head[begin:] if closing else head[begin : begin + text.cut(head[begin:])]
     for raw in text.split(complete):
         try:

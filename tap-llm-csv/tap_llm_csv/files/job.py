@@ -24,6 +24,8 @@ class Header:
     lines: int
     # What follows it, as far as the first look went.
     after: bytes = b""
+    # The file is one JSON document over several lines.
+    is_document: bool = False
 
 
 @dataclass(slots=True)

@@ -21,10 +21,14 @@ _DATA_FILE = re.compile(
     r"\.(csv|tsv|txt|ndjson|jsonl|log)([.-][0-9][0-9T:_-]*)?(\.gz)?$", re.IGNORECASE
 )
 
+# Programs that trace pull requests write a document a batch; elsewhere `.json` may be anything.
+_TRACES_FOLDER = "pr-traces"
 
-def is_data_file(name: str) -> bool:
+
+def is_data_file(name: str, folder: str = "") -> bool:
     """Tell whether a folder's file is one to read, going by its name."""
-    return not name.startswith(".") and _DATA_FILE.search(name) is not None
+    is_batch = name.endswith(".json") and folder.rstrip("/").endswith(_TRACES_FOLDER)
+    return not name.startswith(".") and (is_batch or _DATA_FILE.search(name) is not None)
 
 
 def find(spec: SourceSpec) -> list[str]:
@@ -37,7 +41,7 @@ def find(spec: SourceSpec) -> list[str]:
     path = spec.path
     if os.path.isdir(path):
         try:
-            names = [name for name in os.listdir(path) if is_data_file(name)]
+            names = [name for name in os.listdir(path) if is_data_file(name, path)]
         except OSError as error:
             raise SourceError(f"the folder {path} cannot be read: {error.strerror}") from error
         found: Iterator[str] = (os.path.join(path, name) for name in names)

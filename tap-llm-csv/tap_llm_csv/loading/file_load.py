@@ -14,6 +14,7 @@ from tap_llm_csv.loading.fast_blocks import PART_ROWS, FastWay, fast_way
 from tap_llm_csv.loading.keys import KEYS, Keys
 from tap_llm_csv.loading.refusals import Refusals
 from tap_llm_csv.output.emit import LineOutput, as_line
+from tap_llm_csv.plans.parts import Part, Parts, named
 from tap_llm_csv.plans.plan import RowPlan
 from tap_llm_csv.reading.columns import Table
 from tap_llm_csv.reading.reader import Batch, Broken, Reader
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
 
 # Characters that mean something to CSV, put down by a writer that does not know.
 _RECOVERABLE = frozenset({"stray_quote", "unterminated_quote", "bare_cr"})
-Planner = Callable[[Sequence[str]], RowPlan]
+Planner = Callable[..., RowPlan]
 
 _decode_object = msgspec.json.Decoder().decode
 
@@ -66,6 +67,7 @@ class FileLoad:
         self._high = bookmark.last or ""
         self._refusals = Refusals(place, settings)
         self._keys = Keys(place.path, ordinals)
+        self._parts = Parts()
         # Where the current block begins; `bookmark.window` is where the one before it does.
         self.next_window = bookmark.window
         self._next_plan: RowPlan | None = None
@@ -185,8 +187,8 @@ class FileLoad:
                     done = index
                     break
                 continue
-            moment = record[when] or ""
-            if moment < start:
+            moment = record.get(when) or ""
+            if moment < start and moment:
                 self._counts.skipped += 1
                 continue
             if moment > high:  # noqa: PLR1730 - a call of max() for every row would be felt
@@ -200,6 +202,7 @@ class FileLoad:
                 record["source_line"] = line + 1
                 append(record)
             else:
+                self._counts.emitted += 1
                 self._finish(plan, record, line, records)
         self._low, self._high = low, high
         if is_plain:
@@ -215,40 +218,57 @@ class FileLoad:
                 self._counts.skipped += 1
                 continue
             try:
-                plan, record = self._object(cells)
+                found = self._object(cells)
             except RowReject as reject:
                 self._refusals.refuse(batch, index, reject, self._counts)
                 if self._refusals.stop is not None:
                     return groups, index
                 continue
-            moment = record[plan.time_column] or ""
-            if moment < start or not self._output.wants(plan.stream):
-                self._counts.skipped += 1
-                continue
-            self._high = max(self._high, moment)
-            self._low = min(self._low, moment or self._low)
-            self._finish(plan, record, line, groups.setdefault(plan.stream, []))
+            is_sent = False
+            # Equal events of one batch are as many events; the same batch again is none.
+            of_batch = Ordinals()
+            for part, plan, record in found:
+                moment = record.get(plan.time_column) or ""
+                if (moment < start and moment) or not self._output.wants(plan.stream):
+                    continue
+                is_sent = True
+                self._high = max(self._high, moment)
+                self._low = min(self._low, moment or self._low)
+                ordinals = of_batch if part.name else self.ordinals
+                self._finish(plan, record, line, groups.setdefault(plan.stream, []), ordinals)
+            self._counts.emitted += is_sent
+            self._counts.skipped += not is_sent
         return groups, len(batch.rows)
 
-    def _object(self, cells: list[str]) -> tuple[RowPlan, Record]:
+    def _object(self, cells: list[str]) -> list[tuple[Part, RowPlan, Record]]:
+        """The records of a line: of most lines one, of a batch all or none."""
         if isinstance(cells, Broken):
             raise RowReject(cells.code, None, cells.message)
         try:
-            row = _decode_object(cells[0])
+            value = _decode_object(cells[0])
         except (msgspec.DecodeError, ValueError, RecursionError) as error:
             raise RowReject("bad_json", None, f"the line is no JSON: {error}") from error
-        if not isinstance(row, dict):
-            raise RowReject("bad_json", None, "the line is JSON, but no object")
-        try:
-            plan = self._planner(tuple(row))
-        except HeaderError as error:
-            raise RowReject(error.code, None, error.message) from error
-        self.bookmark.dialect = plan.dialect
-        return plan, plan.convert_object(row)
+        found = []
+        for part in self._parts.of(value):
+            try:
+                plan = self._planner(tuple(part.row), part.dialect)
+                found.append((part, plan, plan.convert_object(part.row)))
+            except HeaderError as error:
+                raise named(part, RowReject(error.code, None, error.message)) from error
+            except RowReject as reject:
+                raise named(part, reject) from reject
+            self.bookmark.dialect = plan.dialect
+        return found
 
-    def _finish(self, plan: RowPlan, record: Record, line: int, records: list[Record]) -> None:
-        self._counts.emitted += 1
-        finished = self._keys.finish(plan, record, line)
+    def _finish(
+        self,
+        plan: RowPlan,
+        record: Record,
+        line: int,
+        records: list[Record],
+        ordinals: Ordinals | None = None,
+    ) -> None:
+        finished = self._keys.finish(plan, record, line, ordinals)
         if finished is not None:
             records.append(finished)
 

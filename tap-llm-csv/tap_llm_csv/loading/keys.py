@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from typing import TYPE_CHECKING
 
+from tap_llm_csv.records.event_keys import event_key
 from tap_llm_csv.records.identity import Ordinals, uuid_of
 from tap_llm_csv.records.schemas import SCHEMAS, Record
 
@@ -36,8 +37,17 @@ class Keys:
         self._by_id: dict[str, tuple[Record, bytes]] = {}
         self._has_warned = False
 
-    def finish(self, plan: RowPlan, record: Record, line: int) -> Record | None:
-        """Return the record to send; None where it was added to a bucket for later."""
+    def finish(
+        self, plan: RowPlan, record: Record, line: int, ordinals: Ordinals | None = None
+    ) -> Record | None:
+        """Return the record to send; None where it was added to a bucket for later.
+
+        Args:
+            plan: How the record was read.
+            record: The record.
+            line: Its line.
+            ordinals: What counts equal records, where it is not the file.
+        """
         if plan.key == "grain":
             same = plan.identity(record)
             known = self._buckets.get(same)
@@ -48,6 +58,8 @@ class Keys:
         row_id = plan.row_id(record) if plan.key == "id" else None
         if plan.key == "given":
             place = {name: value for name, value in place.items() if record.get(name) is None}
+        elif plan.key == "event":
+            record[KEYS[plan.stream]] = event_key(record, ordinals or self.ordinals, line)
         elif row_id:
             record = self._with_own_id(plan, record, row_id)
         else:

@@ -10,6 +10,7 @@ from tap_llm_csv.errors import FileError
 from tap_llm_csv.files.header import header_at
 from tap_llm_csv.loading.file_load import FileLoad
 from tap_llm_csv.loading.refusals import Place
+from tap_llm_csv.reading.document import DocumentReader
 from tap_llm_csv.reading.reader import Reader
 
 if TYPE_CHECKING:
@@ -58,11 +59,16 @@ class Opening:
         if header is None:
             raise FileError("unreadable", f"{job.path} has no header any more")
         file.seek(bookmark.offset)
-        reader = Reader(
-            file, header.text, delimiter=header.delimiter, offset=bookmark.offset,
-            line=bookmark.line, limit=limit, final=final,
-            max_record_lines=self._settings.max_record_lines,
-        )  # fmt: skip
+        if header.is_document:
+            reader: Reader = DocumentReader(
+                file, header.text, offset=bookmark.offset, line=bookmark.line
+            )
+        else:
+            reader = Reader(
+                file, header.text, delimiter=header.delimiter, offset=bookmark.offset,
+                line=bookmark.line, limit=limit, final=final,
+                max_record_lines=self._settings.max_record_lines,
+            )  # fmt: skip
         load = FileLoad(
             bookmark, Place(file_id, job.path, header.text.encoding, self._seen_at), reader,
             partial(self._planner.plan, job.spec), self._settings, output, ordinals,

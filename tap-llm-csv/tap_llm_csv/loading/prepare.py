@@ -9,8 +9,10 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from tap_llm_csv.errors import FileError
-from tap_llm_csv.files.bookmark import stored_as
+from tap_llm_csv.files.bookmark import open_data, stored_as
 from tap_llm_csv.files.header import read_header
+from tap_llm_csv.plans.parts import Parts
+from tap_llm_csv.reading.document import read_document
 from tap_llm_csv.reading.reader import MAX_RECORD_BYTES, Broken, Reader
 from tap_llm_csv.records.cells import RowReject
 from tap_llm_csv.records.identity import short_hash
@@ -34,11 +36,13 @@ def prepare(job: Job, planner: Planner) -> bool:
     job.header = header = read_header(job)
     if header is None:
         return False
-    try:
-        names = header.cells if header.delimiter else _names(header)
-    except ValueError as error:
-        raise FileError("bad_json", f"none of its first lines is a JSON object: {error}") from error
-    job.plan = plan = planner.for_file(job.spec, names)
+    if header.is_document and not _is_whole(job, header):
+        return False
+    if header.delimiter:
+        plan = planner.for_file(job.spec, header.cells)
+    else:
+        plan = _plan_of_objects(job, header, planner)
+    job.plan = plan
     if is_snapshot(job, plan):
         known = job.bookmark.stored if job.bookmark is not None else None
         job.stored = job.stored or stored_as(job.path, known)
@@ -48,36 +52,63 @@ def prepare(job: Job, planner: Planner) -> bool:
 
 def is_snapshot(job: Job, plan: RowPlan) -> bool:
     """Tell whether a file is read as a whole: an export, or one whose rows are summed."""
-    if plan.key == "grain":
+    if plan.key == "grain" or (job.header is not None and job.header.is_document):
         return True
     return job.spec.mode == "snapshot" if job.spec.mode else not plan.appended
 
 
-def _names(header: Header) -> tuple[str, ...]:
-    """Return the keys of the first JSON object; lines before it that are none are for the ledger.
+def _is_whole(job: Job, header: Header) -> bool:
+    """Have all of a document at hand; False where it is still being written.
 
     Raises:
-        ValueError: There is none in what the first look saw.
+        FileError: It will not become one that can be read.
     """
-    wrong: ValueError | None = None
-    for line in header.text.split(header.after):
+    with open_data(job.path, compressed=job.compressed) as file:
+        file.seek(header.span[1])
+        header.after, value = read_document(file, header.text)
+    if isinstance(value, Broken):
+        if value.code == "bad_json" and not job.is_final:
+            return False
+        raise FileError(value.code, value.message)
+    try:
+        is_trace = any(part.dialect for part in Parts().of(value))
+    except RowReject as reject:
+        raise FileError(reject.code, reject.message) from reject
+    if not is_trace:
+        raise FileError(
+            "json_document",
+            "it is one JSON document and not an object a line; only traces of pull requests are "
+            "read like that: write each object on a line of its own",
+        )
+    return True
+
+
+def _plan_of_objects(job: Job, header: Header, planner: Planner) -> RowPlan:
+    """Return the plan for the first JSON object that has one; what comes before is for the ledger.
+
+    Raises:
+        FileError: There is none in what the first look saw.
+    """
+    wrong: FileError | None = None
+    lines = [header.after] if header.is_document else header.text.split(header.after)
+    for line in lines:
         if not line.strip():
             continue
         try:
-            row = msgspec.json.decode(line.decode(header.text.encoding))
-        except (msgspec.DecodeError, ValueError) as error:
-            wrong = wrong or ValueError(str(error))
-        except RecursionError:
-            wrong = wrong or ValueError("it is nested too deeply")
-        else:
-            if isinstance(row, dict):
-                return tuple(row)
-    raise wrong or ValueError("they hold other values")
+            parts = Parts().of(msgspec.json.decode(line.decode(header.text.encoding)))
+            if parts:
+                return planner.for_file(job.spec, tuple(parts[-1].row), parts[-1].dialect)
+        except FileError as error:
+            wrong = error if wrong is None or wrong.code == "bad_json" else wrong
+        except (RowReject, msgspec.DecodeError, ValueError, RecursionError) as error:
+            why = f"none of its first lines is a JSON object: {error}"
+            wrong = wrong or FileError("bad_json", why)
+    raise wrong or FileError("bad_json", "none of its first lines holds anything")
 
 
 def _first_time(header: Header, plan: RowPlan) -> str | None:
     """Return the time of the first row that can be read."""
-    times = (record[plan.time_column] for record in _first_records(header, plan))
+    times = (record.get(plan.time_column) for record in _first_records(header, plan))
     return next((str(time) for time in times if time), None)
 
 
@@ -111,9 +142,9 @@ def _record(cells: list[str], header: Header, plan: RowPlan) -> dict[str, Any] |
         return None
     try:
         if not header.delimiter:
-            return plan.convert_object(msgspec.json.decode(cells[0]))
+            return plan.convert_object(Parts().of(msgspec.json.decode(cells[0]))[-1].row)
         return plan.convert(cells) if len(cells) == plan.field_count else None
-    except (RowReject, msgspec.DecodeError, ValueError, AttributeError, RecursionError):
+    except (RowReject, msgspec.DecodeError, ValueError, IndexError, RecursionError):
         return None
 
 

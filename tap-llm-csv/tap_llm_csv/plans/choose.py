@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from tap_llm_csv.dialects import DIALECTS, custom
@@ -10,6 +11,7 @@ from tap_llm_csv.errors import FileError
 from tap_llm_csv.plans import header_match
 from tap_llm_csv.plans.plan import RowPlan, compile_plan
 from tap_llm_csv.pricing.pricer import Pricer, pricer_for
+from tap_llm_csv.records.schemas import column_kind
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -24,21 +26,26 @@ class Planner:
 
     def __init__(self, pricer: Pricer | None = None) -> None:
         self._pricer = pricer
-        self._known: dict[tuple[int, tuple[str, ...]], RowPlan | HeaderError] = {}
+        self._known: dict[tuple[int, str | None, tuple[str, ...]], RowPlan | HeaderError] = {}
 
-    def plan(self, spec: SourceSpec, names: Sequence[str]) -> RowPlan:
+    def plan(self, spec: SourceSpec, names: Sequence[str], dialect: str | None = None) -> RowPlan:
         """Return the plan for rows under these names.
+
+        Args:
+            spec: How their file is read.
+            names: The header, or the keys of an object.
+            dialect: What they are, where that is known already.
 
         Raises:
             HeaderError: No dialect knows them.
         """
-        key = (id(spec), tuple(names))
+        key = (id(spec), dialect, tuple(names))
         known = self._known.get(key)
         if known is None:
             if len(self._known) >= PLANS_KEPT:
                 self._known.clear()
             try:
-                known = plan_for(names, spec.plan, self._pricer)
+                known = plan_for(names, _options(spec.plan, dialect), self._pricer)
             except HeaderError as error:
                 known = error
             self._known[key] = known
@@ -46,16 +53,32 @@ class Planner:
             raise known
         return known
 
-    def for_file(self, spec: SourceSpec, names: Sequence[str]) -> RowPlan:
+    def for_file(
+        self, spec: SourceSpec, names: Sequence[str], dialect: str | None = None
+    ) -> RowPlan:
         """Return the plan for a file's rows.
 
         Raises:
             FileError: No dialect knows its header.
         """
         try:
-            return self.plan(spec, names)
+            return self.plan(spec, names, dialect)
         except HeaderError as error:
             raise FileError(error.code, error.message) from error
+
+
+def _options(options: PlanOptions, dialect: str | None) -> PlanOptions:
+    """The settings of a file, as far as rows of this dialect are concerned."""
+    if dialect is None:
+        return options
+    stream = DIALECTS[dialect].stream
+    return replace(
+        options, dialect=dialect, stream=None, column_map={},
+        constants={
+            name: value for name, value in options.constants.items()
+            if column_kind(stream, name.partition(".")[0]) is not None
+        },
+    )  # fmt: skip
 
 
 def plan_for(header: Sequence[str], options: PlanOptions, pricer: Pricer | None = None) -> RowPlan:

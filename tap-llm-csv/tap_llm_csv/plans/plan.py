@@ -26,7 +26,7 @@ class RowPlan:
 
     Attributes:
         key: `identity`: calls without ids; `id`: the provider's ids; `grain`: sums over dimensions;
-            `given`: the record holds its key already.
+            `given`: the record holds its key already; `event`: see `records/event_keys.py`.
         recoverable: The writer never quotes and its last column is free text.
         appended: A writer adds lines to the file; otherwise it is an export, read as a whole.
         ordinals: Rows of equal identity are different calls; otherwise they are one record, and
@@ -38,6 +38,8 @@ class RowPlan:
         merge: Two records of one key in one file → the one that stands for both.
         redact: Changes a record as `redact` asks, after `identity`; None: nothing is asked.
         block: Reads many rows at once; None where the dialect needs them one by one.
+        beside: Other streams that the rows' lines also feed.
+        documents: The columns whose cells are JSON.
     """
 
     dialect: str
@@ -55,10 +57,15 @@ class RowPlan:
     merge: Callable[[Record, Record], Record]
     redact: Callable[[Record], None] | None
     block: BlockPlan | None = None
+    beside: tuple[str, ...] = ()
+    documents: frozenset[str] = frozenset()
 
     def convert_object(self, row: Mapping[str, Any]) -> Record:
         """The same for a JSON object whose keys are the header; missing keys are empty cells."""
-        return self.convert([as_cell(row.get(name)) for name in self.header])
+        return self.convert([
+            (as_document if name in self.documents else as_cell)(row.get(name))
+            for name in self.header
+        ])  # fmt: skip
 
 
 def as_cell(value: Any) -> str:
@@ -71,6 +78,15 @@ def as_cell(value: Any) -> str:
         return "true" if value else "false"
     if isinstance(value, int | float | Decimal):
         return str(value)
+    return json.dumps(value, ensure_ascii=False)
+
+
+def as_document(value: Any) -> str:
+    """A JSON value as a cell that holds JSON; a text that looks like a document is one."""
+    if value is None:
+        return ""
+    if isinstance(value, str) and value.lstrip()[:1] in {"{", "["}:
+        return value
     return json.dumps(value, ensure_ascii=False)
 
 
@@ -92,7 +108,7 @@ def compile_plan(
         field_count=len(header),
         recoverable=dialect.never_quotes and code.ends_in_free_text(),
         appended=dialect.appended,
-        ordinals=dialect.key == "identity" and dialect.repeats,
+        ordinals=dialect.key in {"identity", "event"} and dialect.repeats,
         time_column=TIME_COLUMNS[dialect.stream],
         convert=convert,
         identity=code.identity(),
@@ -100,6 +116,10 @@ def compile_plan(
         merge=merge.sums if dialect.key == "grain" else merge.greatest,
         redact=redact.compile_rules(options.redact, options.redact_key, dialect.stream),
         block=compile_block(code),
+        beside=dialect.beside,
+        documents=frozenset(
+            header[place] for column, place, _ in code.places if column.kind == "json"
+        ),
     )
 
 

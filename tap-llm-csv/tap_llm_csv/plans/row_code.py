@@ -17,7 +17,7 @@ from tap_llm_csv.dialects.model import Column, Dialect, HeaderError, PlanOptions
 from tap_llm_csv.plans import cost_code
 from tap_llm_csv.plans.source import Source
 from tap_llm_csv.records import cells, merge
-from tap_llm_csv.records.schemas import TIME_COLUMNS, Record, column_names
+from tap_llm_csv.records.schemas import TIME_COLUMNS, UNTIMED, Record, column_names
 from tap_llm_csv.records.times import Instants
 
 if TYPE_CHECKING:
@@ -158,7 +158,7 @@ class RowCode(Source):
 
     def _check_time(self) -> None:
         when = TIME_COLUMNS[self.dialect.stream]
-        if when not in self.names:
+        if when not in self.names and self.dialect.stream not in UNTIMED:
             raise HeaderError(
                 "missing_required",
                 f"the header has no column for {when}, which every {self.dialect.name} row needs; "

@@ -14,6 +14,12 @@ _TYPES: dict[str, dict[str, Any]] = {
     "boolean": {"type": ["boolean", "null"]},
     "time": {"type": ["string", "null"], "format": "date-time"},
     "object": {"type": ["object", "null"], "additionalProperties": True},
+    "texts": {"type": ["array", "null"], "items": {"type": ["string"]}},
+    "anything": {
+        "type": ["object", "array", "string", "number", "boolean", "null"],
+        "additionalProperties": True,
+    },
+    "name": {"type": ["string"]},
 }
 
 _COLUMNS: dict[str, dict[str, str]] = {
@@ -41,13 +47,40 @@ _COLUMNS: dict[str, dict[str, str]] = {
         "branches_covered": "integer", "branches_total": "integer", "percent": "number",
         "measured_at": "time",
     },
+    "chat_telemetry_log": {
+        "log_id": "uuid", "user_id": "text", "conversation_id": "text", "response_id": "text",
+        "created_at": "time", "user_question": "text", "ai_response": "text",
+        "generated_sql": "text", "result_row_count": "integer",
+        "follow_up_suggestions": "anything", "error_type": "text", "error_message": "text",
+        "failed_step": "text", "is_off_topic": "boolean", "sql_model": "text",
+        "response_model": "text", "nl_to_sql_duration_ms": "integer",
+        "sql_execution_duration_ms": "integer", "response_generation_duration_ms": "integer",
+        "ttfb_ms": "integer", "sql_input_tokens": "integer", "sql_output_tokens": "integer",
+        "sql_cached_tokens": "integer", "response_input_tokens": "integer",
+        "response_output_tokens": "integer", "response_cached_tokens": "integer",
+    },
+    "pr_traces": {
+        "trace_id": "name", "repository": "text", "branch": "text", "language": "texts",
+        "pr_id": "text", "title": "text", "status": "text", "pr_created_at": "time",
+        "merged_at": "time", "user_id": "text", "ide_version": "text", "os": "text",
+        "start_time": "time", "end_time": "time", "duration_seconds": "number",
+    },
+    "pr_trace_events": {
+        "event_id": "name", "trace_id": "text", "seq": "integer", "ts": "time",
+        "received_at": "time", "type": "text", "payload": "anything", "session_id": "text",
+    },
 }  # fmt: skip
 
 TIME_COLUMNS = {
     "llm_calls": "timestamp",
     "llm_usage_buckets": "bucket_start",
     "coverage_snapshots": "measured_at",
+    "chat_telemetry_log": "created_at",
+    "pr_traces": "pr_created_at",
+    "pr_trace_events": "ts",
 }
+#: Streams whose rows may have no time.
+UNTIMED = frozenset({"pr_traces"})
 COST_COLUMNS = {"llm_calls": "estimated_cost", "llm_usage_buckets": "cost"}
 
 SCHEMAS: dict[str, dict[str, Any]] = {
