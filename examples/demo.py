@@ -1,7 +1,8 @@
 """What `make run` does: both pipelines on the sample data, then the tables.
 
-LLM calls come from `examples/usage.csv`. GitHub Actions come from the simulator in
-`examples/github_simulator`, or from GitHub itself when `GITHUB_REPOSITORY` and a token are set.
+LLM calls and the other telemetry come from the files of this folder. GitHub Actions come from the
+simulator in `examples/github_simulator`, or from GitHub itself when `GITHUB_REPOSITORY` and a token
+are set.
 """
 
 from __future__ import annotations
@@ -37,8 +38,8 @@ def main() -> int:
     LOGS.mkdir(parents=True, exist_ok=True)
     started = time.monotonic()
     try:
-        files = {"TAP_LLM_CSV_PATH": "examples/usage.csv"}
-        run_step(1, "LLM calls from examples/usage.csv", "tap-llm-csv", files)
+        files = {"TAP_LLM_CSV_PATH": "examples"}
+        run_step(1, "the files of examples/", "tap-llm-csv", files)
         with github() as (source, settings):
             run_step(2, f"GitHub Actions from {source}", "tap-github-actions", settings)
     except StepError as error:

@@ -31,4 +31,5 @@ SYSTEMS: Final[dict[str, tuple[str, ...]]] = {
     "llm": ("llm_calls", "llm_usage_buckets", "llm_csv_files", "llm_csv_rejects"),
     "chat": ("chat_telemetry_log",),
     "traces": ("pr_traces", "pr_trace_events"),
+    "estimation": ("token_estimation_v2_events",),
 }

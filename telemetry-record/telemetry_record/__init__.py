@@ -80,7 +80,7 @@ class TokenEstimation(TypedDict, total=False):
     category: str | None
     complexity: str | None
     deliverable_count: int | None
-    deliverables: list[str] | None
+    deliverables_json: list[str] | None
     predicted_output_tokens: int | None
     actual_output_tokens: int | None
     total_tokens: int | None
@@ -89,6 +89,9 @@ class TokenEstimation(TypedDict, total=False):
     truncated: bool | None
     stop_reason: str | None
     model: str | None
+    smape_percent: float | None
+    waste_ratio: float | None
+    underestimated: bool | None
 
 
 class ChatRequest(TypedDict, total=False):
@@ -146,7 +149,8 @@ def record_token_estimation(**columns: Unpack[TokenEstimation]) -> None:
     """Record an estimate beside what came; `event_id` and `timestamp` have defaults."""
     if _VARIABLES.get(_ENABLED) is None:
         return
-    _record("token_estimation_v2_events", {"event_id": _new_id, "timestamp": _now}, {**columns})
+    row = {"predicted_output_tokens": None, **columns}
+    _record("token_estimation_v2_events", {"event_id": _new_id, "timestamp": _now}, row)
 
 
 def record_chat_request(**columns: Unpack[ChatRequest]) -> None:

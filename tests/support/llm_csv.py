@@ -49,6 +49,7 @@ class Machine:
         "chat_telemetry_log": "log_id",
         "pr_traces": "trace_id",
         "pr_trace_events": "event_id",
+        "token_estimation_v2_events": "event_id",
         "llm_csv_files": "file_id",
         "llm_csv_rejects": "reject_id",
     }

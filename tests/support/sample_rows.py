@@ -78,3 +78,20 @@ def call(number: int, **more: Any) -> dict[str, Any]:
         "cost_source": "estimated",
         "success": True,
     } | more
+
+
+def estimate(number: int, **more: Any) -> dict[str, Any]:
+    return {
+        "event_id": f"e{number}",
+        "timestamp": NOON + timedelta(minutes=number),
+        "category": "implementation",
+        "complexity": "medium",
+        "deliverable_count": 2,
+        "deliverables_json": Jsonb(["src/a.py", "src/b.py"]),
+        "predicted_output_tokens": 100,
+        "actual_output_tokens": 100,
+        "selected_budget": 200,
+        "success": True,
+        "truncated": False,
+        "model": "m",
+    } | more

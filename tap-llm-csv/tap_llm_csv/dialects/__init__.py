@@ -11,6 +11,7 @@ from tap_llm_csv.dialects import (
     copilot,
     coverage,
     cursor,
+    estimation,
     langfuse,
     litellm,
     openai,
@@ -45,5 +46,8 @@ DIALECTS: dict[str, Dialect] = {
         chat.DIALECT,
         pr_traces.TRACES,
         pr_traces.EVENTS,
+        estimation.LOG,
+        estimation.EXPORT,
+        estimation.OWN_EXPORT,
     )
 }

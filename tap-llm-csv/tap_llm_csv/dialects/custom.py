@@ -6,7 +6,7 @@ import dataclasses
 import json
 from typing import TYPE_CHECKING, Any, cast
 
-from tap_llm_csv.dialects import base
+from tap_llm_csv.dialects import base, estimation
 from tap_llm_csv.dialects.model import (
     Column,
     Dialect,
@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 
 _SET_BY_THE_TAP = frozenset({"source", "source_file", "source_line", "price_version"})
 _FREE_TEXT = frozenset({"notes", "error_message"})
+# Streams whose rows bring their key along: a file with other names for the same columns.
+_WITH_KEYS = {estimation.STREAM: estimation.LOG}
 _KEYS: dict[str, Key] = {"llm_calls": "identity", "llm_usage_buckets": "grain"}
 
 
@@ -34,6 +36,8 @@ def dialect_for(options: PlanOptions) -> Dialect:
     stream = options.stream or "llm_calls"
     if stream not in SCHEMAS:
         raise HeaderError("unknown_header", f"there is no stream {stream} for a custom file")
+    if stream in _WITH_KEYS:
+        return dataclasses.replace(with_map(_WITH_KEYS[stream], options.column_map), name="custom")
     when = TIME_COLUMNS[stream]
     if when not in options.column_map and when not in options.constants:
         raise HeaderError(
@@ -86,8 +90,10 @@ def _column(stream: str, target: str, header: str) -> Column:
         cell: Kind = "free_text"
     elif target in {"duration_ms", "ttft_ms"}:
         cell = "milliseconds"
-    elif kind == "object":
+    elif kind in {"object", "anything"}:
         cell = "json"
+    elif kind == "name":
+        cell = "text"
     elif kind == "number":
         cell = "money"
     else:
@@ -114,9 +120,11 @@ def constant(stream: str, target: str, value: Any) -> Any:
 
 _READERS: dict[str, Callable[[str, str], Any]] = {
     "text": cells.text,
+    "name": cells.text,
     "integer": cells.integer,
     "number": cells.money,
     "boolean": cells.boolean,
     "object": cells.json_value,
+    "anything": cells.json_value,
     "time": Instants().text,
 }

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
+from decimal import Decimal
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -31,7 +32,8 @@ if TYPE_CHECKING:
 _RECOVERABLE = frozenset({"stray_quote", "unterminated_quote", "bare_cr"})
 Planner = Callable[..., RowPlan]
 
-_decode_object = msgspec.json.Decoder().decode
+# A price may have more digits than a float.
+_decode_object = msgspec.json.Decoder(float_hook=Decimal).decode
 
 
 class FileLoad:

@@ -78,7 +78,7 @@ def as_cell(value: Any) -> str:
         return "true" if value else "false"
     if isinstance(value, int | float | Decimal):
         return str(value)
-    return json.dumps(value, ensure_ascii=False)
+    return json.dumps(value, ensure_ascii=False, default=float)
 
 
 def as_document(value: Any) -> str:
@@ -87,7 +87,7 @@ def as_document(value: Any) -> str:
         return ""
     if isinstance(value, str) and value.lstrip()[:1] in {"{", "["}:
         return value
-    return json.dumps(value, ensure_ascii=False)
+    return json.dumps(value, ensure_ascii=False, default=float)
 
 
 def compile_plan(

@@ -69,6 +69,15 @@ _COLUMNS: dict[str, dict[str, str]] = {
         "event_id": "name", "trace_id": "text", "seq": "integer", "ts": "time",
         "received_at": "time", "type": "text", "payload": "anything", "session_id": "text",
     },
+    "token_estimation_v2_events": {
+        "event_id": "name", "run_id": "text", "phase_id": "text", "timestamp": "time",
+        "category": "text", "complexity": "text", "deliverable_count": "integer",
+        "deliverables_json": "anything", "predicted_output_tokens": "integer",
+        "actual_output_tokens": "integer", "selected_budget": "integer", "success": "boolean",
+        "truncated": "boolean", "stop_reason": "text", "model": "text",
+        "smape_percent": "number", "waste_ratio": "number", "underestimated": "boolean",
+        "actual_source": "text", "computed": "object",
+    },
 }  # fmt: skip
 
 TIME_COLUMNS = {
@@ -78,6 +87,7 @@ TIME_COLUMNS = {
     "chat_telemetry_log": "created_at",
     "pr_traces": "pr_created_at",
     "pr_trace_events": "ts",
+    "token_estimation_v2_events": "timestamp",
 }
 #: Streams whose rows may have no time.
 UNTIMED = frozenset({"pr_traces"})

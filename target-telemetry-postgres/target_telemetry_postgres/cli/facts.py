@@ -46,7 +46,7 @@ MODELLED: Final[dict[str, Facts]] = {
         "started_at", outcome=Outcome("status", good=("succeeded",), bad=("failed", "interrupted"))
     ),
     "rejected_records": Facts("rejected_at"),
-    "token_estimation_v2_events": Facts("timestamp"),
+    "token_estimation_v2_events": Facts("timestamp", outcome=Outcome("success")),
     "chat_telemetry_log": Facts("timestamp"),
     "pr_traces": Facts("started_at"),
     "pr_trace_events": Facts("timestamp"),

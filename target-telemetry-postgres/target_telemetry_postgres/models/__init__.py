@@ -6,7 +6,15 @@ A property of a stream is a column of the same name; `id` and `created_at` are o
 
 from __future__ import annotations
 
-from target_telemetry_postgres.models import chat, coverage, ledger, llm, pipelines, traces
+from target_telemetry_postgres.models import (
+    chat,
+    coverage,
+    estimation,
+    ledger,
+    llm,
+    pipelines,
+    traces,
+)
 from target_telemetry_postgres.models.base import Base
 
-__all__ = ["Base", "chat", "coverage", "ledger", "llm", "pipelines", "traces"]
+__all__ = ["Base", "chat", "coverage", "estimation", "ledger", "llm", "pipelines", "traces"]

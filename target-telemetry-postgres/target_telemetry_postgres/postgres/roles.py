@@ -34,6 +34,7 @@ READABLE: Final = (
     "llm_calls",
     "llm_usage_buckets",
     "llm_csv_files",
+    "token_estimation_v2_events",
     "ingest_runs",
     "retention_policies",
     "runner_prices",
@@ -42,6 +43,7 @@ READABLE: Final = (
 #: Columns of those tables that stay with the writers: free text, and who a person is.
 SENSITIVE: Final[Mapping[str, tuple[str, ...]]] = {
     "llm_calls": ("notes", "error_message", "extra", "user_id"),
+    "token_estimation_v2_events": ("deliverables_json",),
     "ingest_runs": ("error",),
 }
 

@@ -153,3 +153,23 @@ def test_a_number_can_be_set_through_meltano(demo_project: Project, usage: Path)
         TAP_LLM_CSV_MAX_REJECT_RATIO="0.25",
         TARGET_TELEMETRY_POSTGRES_PRUNE_MAX_SECONDS="1.5",
     )
+
+
+def test_estimates_that_programs_record_are_loaded_by_default_and_replayed(
+    demo_project: Project,
+) -> None:
+    for number, actual in enumerate((100, 300, 200)):
+        demo_project.run(
+            *("telemetry-record", "token-estimation", f"event_id=m{number}", "category=tests"),
+            *("predicted_output_tokens=100", f"actual_output_tokens={actual}"),
+            'deliverables_json=["src/a.py", "src/b.py"]',
+            TELEMETRY_DB_ENABLED="1",
+        )
+    demo_project.meltano("run", "tap-llm-csv", TARGET)
+    told = json.loads(demo_project.meltano("invoke", f"{TARGET}:replay", "--json").out)
+    assert told["samples"] == 3
+    assert told["overall"]["mean_smape"] == pytest.approx((0 + 100 + 66.666667) / 3)
+
+    before = demo_project.telemetry("export", "token_estimation_v2_events").out
+    demo_project.meltano("run", "--full-refresh", "tap-llm-csv", TARGET)
+    assert demo_project.telemetry("export", "token_estimation_v2_events").out == before

@@ -31,6 +31,7 @@ TestTapLLMCsv = get_tap_test_class(
             "chat_telemetry_log",
             "pr_traces",
             "pr_trace_events",
+            "token_estimation_v2_events",
         ]
     ),
 )

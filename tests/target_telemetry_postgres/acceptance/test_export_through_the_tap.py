@@ -1,4 +1,4 @@
-"""An export of llm_calls goes through tap-llm-csv and the target again, and changes nothing."""
+"""An export goes through tap-llm-csv and the target again, and changes nothing."""
 
 from __future__ import annotations
 
@@ -9,8 +9,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from psycopg.types.json import Jsonb
 
-from support.sample_rows import call, insert
+from support.sample_rows import call, estimate, insert
 from support.telemetry_command import telemetry
 
 if TYPE_CHECKING:
@@ -54,6 +55,7 @@ def test_an_export_comes_back_under_the_same_keys(
         call(1, notes='said "no",\nthen yes', extra={"region": "eu", "n": [1, 2]}),
         call(2, estimated_cost=None, cost_source="unpriced", model="ours", success=False),
         call(3, cost_source="provided", estimated_cost="1.000000000001", error_message="timeout"),
+        call(5, estimated_cost="123456.123456789012", cost_source="provided"),
         call(4, session_id="s", user_id="u", cache_read_tokens=5, duration_ms=3, ttft_ms=1),
     )
     before = calls(database)
@@ -64,3 +66,32 @@ def test_an_export_comes_back_under_the_same_keys(
         connection.execute("delete from telemetry.llm_calls where call_id::text like '%1'")
     load(path, database_url)
     assert calls(database) == before
+
+
+@pytest.mark.parametrize("kind", ["csv", "ndjson"])
+def test_an_export_of_estimates_changes_no_row(
+    kind: str, database: Database, database_url: str, tmp_path: Path
+) -> None:
+    insert(
+        database,
+        "token_estimation_v2_events",
+        estimate(1, smape_percent="40", computed={"smape_percent": 0}, underestimated=False),
+        estimate(2, actual_source="total_tokens", waste_ratio="0.333333333333333333"),
+        estimate(3, deliverables_json=None, deliverable_count=25, truncated=None),
+        estimate(4, predicted_output_tokens=-1, actual_output_tokens=0, category='a "new" one, ü'),
+        estimate(5, deliverables_json=Jsonb(["a,b", 'c"d', "e\nf"]), model=None),
+    )
+    query = "select e::text, xmin::text from {} e order by event_id"
+
+    def rows() -> list[Any]:
+        with database.connect() as connection:
+            return connection.execute(
+                query.format("telemetry.token_estimation_v2_events")
+            ).fetchall()
+
+    before = rows()
+    path = tmp_path / f"events.{kind}"
+    arguments = ("export", "token_estimation_v2_events", "--output", str(path))
+    assert telemetry("--url", database_url, *arguments).code == 0
+    load(path, database_url)
+    assert rows() == before

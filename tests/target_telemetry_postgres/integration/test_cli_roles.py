@@ -11,7 +11,7 @@ import psycopg
 import pytest
 from psycopg import sql
 
-from support.sample_rows import call, insert
+from support.sample_rows import call, estimate, insert
 from support.telemetry_command import telemetry
 
 if TYPE_CHECKING:
@@ -220,3 +220,13 @@ def test_a_user_who_may_not_grant_is_told_what_to_do(roles: Roles) -> None:
 def test_there_must_be_tables_to_grant_on(empty_database_url: str) -> None:
     ran = telemetry("--url", empty_database_url, "grant")
     assert (ran.code, "telemetry migrate" in ran.err) == (1, True)
+
+
+def test_readers_see_figures_of_estimates_and_not_what_was_to_be_made(roles: Roles) -> None:
+    insert(roles.database, "token_estimation_v2_events", estimate(1))
+    roles.grant()
+    table = "token_estimation_v2_events"
+    assert not roles.refused(roles.reader, f"select event_id, smape_percent from {table}")
+    assert roles.refused(roles.reader, f"select deliverables_json from {table}")
+    assert roles.refused(roles.reader, f"delete from {table}")
+    assert not roles.refused(roles.writer, f"delete from {table}")

@@ -37,9 +37,9 @@ def test_a_call_from_a_shell(shell: Project) -> None:
 
 def test_json_where_the_column_holds_it(shell: Project) -> None:
     shell.run("telemetry-record", "trace-event", "trace_id=t", "type=edit", 'payload={"a": [1]}')
-    shell.run("telemetry-record", "token-estimation", 'deliverables=["a.py", "b.py"]')
+    shell.run("telemetry-record", "token-estimation", 'deliverables_json=["a.py", "b.py"]')
     assert rows(shell, "pr_trace_events")[0]["payload"] == {"a": [1]}
-    assert rows(shell, "token_estimation_v2_events")[0]["deliverables"] == ["a.py", "b.py"]
+    assert rows(shell, "token_estimation_v2_events")[0]["deliverables_json"] == ["a.py", "b.py"]
 
 
 @pytest.mark.parametrize(

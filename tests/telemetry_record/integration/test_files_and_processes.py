@@ -243,21 +243,20 @@ def test_what_waits_in_the_parent_is_not_written_by_the_child(tmp_path: Path) ->
 
 def test_a_signal_handler_may_record_while_its_program_does(tmp_path: Path) -> None:
     code = """
-        import signal
+        import itertools, signal
         from telemetry_record import record_llm_call
-        count = 0
+        count = itertools.count()
 
         def handler(*_):
-            global count
-            record_llm_call(session_id=f"handler {count}")
-            count += 1
+            # The next signal may come before this one is dealt with.
+            record_llm_call(session_id=f"handler {next(count)}")
 
         signal.signal(signal.SIGALRM, handler)
         signal.setitimer(signal.ITIMER_REAL, 0.0005, 0.0005)
         for number in range(3_000):
             record_llm_call(session_id=f"main {number}")
         signal.setitimer(signal.ITIMER_REAL, 0)
-        print(count)
+        print(next(count))
     """
     out, err = finish(program(tmp_path, code))
     assert err == ""

@@ -122,10 +122,10 @@ def test_what_the_program_says_wins_over_the_defaults(tmp_path: Path) -> None:
 
 
 def test_each_stream_has_its_file(tmp_path: Path) -> None:
-    telemetry_record.record_token_estimation(deliverables=["a.py"], predicted_output_tokens=10)
+    telemetry_record.record_token_estimation(deliverables_json=["a.py"], predicted_output_tokens=10)
     telemetry_record.record_trace_event(trace_id="t", type="edit", payload={"file": "a.py"})
     telemetry_record.record_chat_request(user_id="u", user_question="why?")
-    assert rows(tmp_path, "token_estimation_v2_events")[0]["deliverables"] == ["a.py"]
+    assert rows(tmp_path, "token_estimation_v2_events")[0]["deliverables_json"] == ["a.py"]
     assert rows(tmp_path, "pr_trace_events")[0]["payload"] == {"file": "a.py"}
     assert rows(tmp_path, "chat_telemetry_log")[0]["is_off_topic"] is False
 
