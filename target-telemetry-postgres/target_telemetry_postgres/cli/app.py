@@ -25,6 +25,7 @@ SUBCOMMANDS = {
     "stats": "Rows, first and last times, success rate and cost of each table.",
     "status": "When each stream last loaded, how far behind it is, what failed.",
     "report": "Answers from the data: slow jobs, flaky jobs, cost per day, error rates.",
+    "dashboard": "Write a page with the charts and tables: one HTML file, or a server of it.",
     "trace": "Everything that ran for a pull request, branch or commit, in order.",
     "replay": "Check estimates of output tokens against what came, and try other estimators.",
     "export": "Stream a table, or all of them, out as CSV or NDJSON.",

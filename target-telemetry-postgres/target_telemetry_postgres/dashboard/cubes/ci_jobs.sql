@@ -1,0 +1,45 @@
+-- Jobs by day: how many finished, failed and were flaky, what they took and cost, and how long.
+with jobs as (
+  select
+    (at at time zone %(timezone)s)::date - %(first_day)s::date as day,
+    repository,
+    case when concat_ws(chr(31), repository, workflow) = any(%(workflows)s)
+      then workflow else %(rest)s end as workflow,
+    case when branch = any(%(branches)s) then branch else %(rest)s end as branch,
+    case when concat_ws(chr(31), repository, workflow, job) = any(%(jobs)s)
+      then job else %(rest)s end as job,
+    outcome, is_flaky, seconds, billed_minutes, cost,
+    case when seconds < 0.001 then 0
+      else least(255, 1 + floor(ln(seconds * 1000) / %(bin_width)s))::int end as bin
+  from job_facts
+  where at >= %(since)s and at < %(until)s
+    and (%(repositories)s::text[] is null or repository = any(%(repositories)s))
+),
+counted as (
+  select
+    day, repository, workflow, branch, job, bin,
+    count(*) filter (where outcome in ('success', 'failed') and seconds is not null)::int as timed,
+    count(*) filter (where outcome in ('success', 'failed')) as finished,
+    count(*) filter (where outcome = 'failed') as failed,
+    count(*) filter (where is_flaky) as flaky,
+    sum(seconds) as seconds,
+    sum(billed_minutes) as minutes,
+    sum(cost) as cost,
+    count(*) filter (where billed_minutes > 0 and cost is null) as unpriced
+  from jobs
+  group by 1, 2, 3, 4, 5, 6
+)
+select
+  day, repository, workflow, branch, job,
+  sum(finished)::int as finished,
+  sum(failed)::int as failed,
+  sum(flaky)::int as flaky,
+  coalesce(round(sum(seconds)), 0)::bigint as seconds,
+  coalesce(sum(minutes), 0)::bigint as minutes,
+  coalesce(round(sum(cost) * 1000000), 0)::bigint as microdollars,
+  sum(unpriced)::int as unpriced,
+  coalesce(array_agg(bin order by bin) filter (where timed > 0), '{}') as bins,
+  coalesce(array_agg(timed order by bin) filter (where timed > 0), '{}') as counts
+from counted
+group by 1, 2, 3, 4, 5
+order by 1, 2, 3, 4, 5

@@ -1,0 +1,20 @@
+-- Why calls fail, by day.
+select
+  (at at time zone %(timezone)s)::date - %(first_day)s::date as day,
+  case when repository = any(%(call_repositories)s)
+    then repository else %(rest)s end as repository,
+  case when branch = any(%(call_branches)s)
+    then branch else %(rest)s end as branch,
+  case when environment = any(%(environments)s)
+    then environment else %(rest)s end as environment,
+  case when phase = any(%(phases)s)
+    then phase else %(rest)s end as phase,
+  case when model = any(%(models)s) then model else %(rest)s end as model,
+  case when error = any(%(errors)s) then error else %(rest)s end as error,
+  count(*)::bigint as failures
+from call_facts
+where at >= %(since)s and at < %(until)s
+  and (%(repositories)s::text[] is null or repository = any(%(repositories)s))
+  and success is false
+group by 1, 2, 3, 4, 5, 6, 7
+order by 1, 2, 3, 4, 5, 6, 7

@@ -1,0 +1,9 @@
+-- The sessions that cost most.
+select session as value
+from call_facts
+where at >= %(since)s and at < %(until)s
+  and (%(repositories)s::text[] is null or repository = any(%(repositories)s))
+  and session is not null
+group by 1
+order by sum(cost) desc nulls last, count(*) desc, 1
+limit 200

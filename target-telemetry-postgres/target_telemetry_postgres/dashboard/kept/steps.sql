@@ -1,0 +1,8 @@
+-- The steps at which jobs break most often.
+select step as value
+from failed_step_facts
+where at >= %(since)s and at < %(until)s
+  and (%(repositories)s::text[] is null or repository = any(%(repositories)s))
+group by 1
+order by count(*) desc, 1
+limit 60
