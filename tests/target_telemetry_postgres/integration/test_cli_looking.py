@@ -10,7 +10,7 @@ from uuid import UUID
 import pytest
 from psycopg import sql
 
-from support.sample_rows import call, insert, job, run
+from support.sample_rows import NOON, call, insert, job, run
 from support.telemetry_command import telemetry
 from target_telemetry_postgres.cli.commands.report import relations_of, report_names
 
@@ -303,3 +303,20 @@ def test_a_reader_without_rights_sees_which_tables_are_closed(
         with database.connect() as connection:
             connection.execute(sql.SQL("drop owned by {}").format(sql.Identifier(role)))
             connection.execute(sql.SQL("drop role {}").format(sql.Identifier(role)))
+
+
+def test_every_report_can_be_compared_with_the_period_before(
+    database: Database, database_url: str
+) -> None:
+    insert(database, "workflow_runs", run(1), run(2))
+    insert(database, "workflow_jobs", job(1, 1), job(2, 2))
+    insert(database, "llm_calls", call(1), call(2), call(9, timestamp=NOON - timedelta(days=20)))
+    until = ("--since", "2026-01-20", "--until", "2026-02-03")
+    arguments = ("--url", database_url, "report", "--compare", *until)
+    answers = telemetry(*arguments, "--json").json
+    assert all("before" in row for rows in answers.values() for row in rows)
+    [models] = answers["cost-per-model"]
+    assert (models["calls"], models["before"]["calls"]) == (2, 1)
+    printed = telemetry(*arguments)
+    assert (printed.code, printed.err) == (0, "")
+    assert "+100.0%" in printed.out

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import re
-from datetime import datetime, timedelta, timezone
 from importlib.resources import files
-from typing import Any
+from typing import TYPE_CHECKING
 
 import click
 
 from target_telemetry_postgres.cli import output
+from target_telemetry_postgres.cli.comparing import Period, in_columns, key_of, side_by_side
 from target_telemetry_postgres.cli.session import (
     Reader,
+    Row,
     Session,
     existing_columns,
     pass_session,
@@ -19,8 +20,11 @@ from target_telemetry_postgres.cli.session import (
 )
 from target_telemetry_postgres.cli.spans import instant_option
 
+if TYPE_CHECKING:
+    from datetime import datetime
+
 _FOLDER = "reports"
-_DEFAULT_SINCE = timedelta(days=30)
+_ALL_ROWS = 100_000
 _RELATION = re.compile(r"^\s*(?:from|join)\s+([a-z_]+)", re.IGNORECASE | re.MULTILINE)
 _NAMED = re.compile(r"^\s*(?:with\s+)?([a-z_]+) as \($", re.IGNORECASE | re.MULTILINE)
 
@@ -52,6 +56,15 @@ Example:
     callback=instant_option,
     help="From when on: 2026-02-01, 30d.  [default: 30d]",
 )
+@click.option(
+    "--until",
+    metavar="WHEN",
+    callback=instant_option,
+    help="Up to when.  [default: now]",
+)
+@click.option(
+    "--compare", is_flag=True, help="Show the period of the same length before beside it."
+)
 @click.option("--limit", type=click.IntRange(min=1), default=20, show_default=True, help="Rows.")
 @click.option("--sql", "show_sql", is_flag=True, help="Print the query instead of its answer.")
 @output.json_option
@@ -62,6 +75,8 @@ def command(
     name: str | None,
     listing: bool,
     since: datetime | None,
+    until: datetime | None,
+    compare: bool,
     limit: int,
     show_sql: bool,
     as_json: bool,
@@ -76,27 +91,39 @@ def command(
         for known in names:
             click.echo(query_of(known).decode().replace("%%", "%").rstrip() + ";")
         return
-    parameters = {
-        "since": since or datetime.now(timezone.utc) - _DEFAULT_SINCE,
-        "limit": limit,
-    }
+    period = Period.of(since, until)
     with session.reading() as reader:
-        answers = {known: answer(reader, known, parameters) for known in names}
+        answers = {
+            known: (compared if compare else answer)(reader, known, period, limit)
+            for known in names
+        }
     if as_json:
         output.print_json(answers[name] if name else answers)
         return
     for place, (known, rows) in enumerate(answers.items()):
         if place:
             click.echo()
-        output.print_records(rows, f"{known}: {title_of(known)}")
+        output.print_records(in_columns(rows) if compare else rows, f"{known}: {title_of(known)}")
 
 
-def answer(reader: Reader, name: str, parameters: dict[str, Any]) -> list[dict[str, Any]]:
+def answer(reader: Reader, name: str, period: Period, limit: int) -> list[Row]:
     """Run one report; nothing, where its tables are not there yet."""
     query = query_of(name)
     if not relations_of(query.decode()) <= existing_columns(reader).keys():
         return []
-    return reader.rows(query, parameters)
+    return reader.rows(query, {"since": period.since, "until": period.until, "limit": limit})
+
+
+def compared(reader: Reader, name: str, period: Period, limit: int) -> list[Row]:
+    """Run one report for a period and the one before, and lay their rows side by side."""
+    before = period.before
+    return side_by_side(
+        answer(reader, name, period, limit),
+        answer(reader, name, before, _ALL_ROWS),
+        period,
+        keys=key_of(query_of(name).decode()),
+        limit=limit,
+    )
 
 
 def query_of(name: str) -> bytes:

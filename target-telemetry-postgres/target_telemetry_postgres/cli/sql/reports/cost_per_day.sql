@@ -9,7 +9,7 @@ select
   round(sum(estimated_cost), 6) as cost,
   count(*) filter (where estimated_cost is null) as calls_without_cost
 from llm_calls
-where "timestamp" >= %(since)s
+where "timestamp" >= %(since)s and "timestamp" < %(until)s
 group by 1, 2
 order by 1 desc, cost desc nulls last, calls desc, 2
 limit %(limit)s

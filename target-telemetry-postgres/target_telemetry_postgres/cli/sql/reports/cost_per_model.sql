@@ -7,7 +7,7 @@ select
   round(sum(estimated_cost), 6) as cost,
   round(avg(estimated_cost), 9) as cost_per_call
 from llm_calls
-where "timestamp" >= %(since)s
+where "timestamp" >= %(since)s and "timestamp" < %(until)s
 group by 1, 2
 order by cost desc nulls last, calls desc, 1, 2
 limit %(limit)s

@@ -8,7 +8,7 @@ select
   max(steps.completed_at) as last_failure
 from workflow_steps steps
 join workflow_jobs jobs using (github_job_id)
-where steps.started_at >= %(since)s
+where steps.started_at >= %(since)s and steps.started_at < %(until)s
   and steps.conclusion in ('failure', 'timed_out')
   and jobs.is_carried_over is not true
 group by 1, 2, 3, 4

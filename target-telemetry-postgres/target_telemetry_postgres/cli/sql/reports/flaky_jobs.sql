@@ -9,7 +9,7 @@ with outcomes as (
     bool_or(conclusion = 'success') as succeeded,
     max(started_at) filter (where conclusion in ('failure', 'timed_out')) as failed_at
   from workflow_jobs
-  where started_at >= %(since)s
+  where started_at >= %(since)s and started_at < %(until)s
     and commit_sha is not null
     and is_carried_over is not true
   group by 1, 2, 3, 4

@@ -8,7 +8,7 @@ select
   round(percentile_cont(0.5) within group (order by duration_ms)::numeric, 0) as p50_ms,
   round(percentile_cont(0.95) within group (order by duration_ms)::numeric, 0) as p95_ms
 from llm_calls
-where "timestamp" >= %(since)s
+where "timestamp" >= %(since)s and "timestamp" < %(until)s
 group by 1, 2
 order by 1 desc, failed desc, calls desc, 2
 limit %(limit)s

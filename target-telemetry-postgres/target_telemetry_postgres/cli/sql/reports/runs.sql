@@ -17,7 +17,7 @@ select
   round(percentile_cont(0.95) within group (order by duration_seconds)::numeric / 60, 1)
     as p95_minutes
 from workflow_runs
-where started_at >= %(since)s
+where started_at >= %(since)s and started_at < %(until)s
 group by 1, 2, 3
 order by 1 desc, attempts desc, 2, 3
 limit %(limit)s

@@ -13,7 +13,7 @@ select
     as p95_queued_seconds,
   round(sum(duration_seconds) / 3600, 1) as total_hours
 from workflow_jobs
-where started_at >= %(since)s
+where started_at >= %(since)s and started_at < %(until)s
   and conclusion is distinct from 'skipped'
   and is_carried_over is not true
 group by 1, 2, 3

@@ -8,7 +8,7 @@ select
   min("timestamp") as first_seen,
   max("timestamp") as last_seen
 from llm_calls
-where "timestamp" >= %(since)s
+where "timestamp" >= %(since)s and "timestamp" < %(until)s
   and estimated_cost is null
 group by 1, 2
 order by calls desc, 1, 2
