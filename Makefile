@@ -5,7 +5,7 @@ PYTHON ?= $(shell for p in python3 python3.14 python3.13 python3.12 python3.11 p
   $$p -c 'import sys; sys.exit(sys.version_info < (3, 10))' 2>/dev/null && echo $$p && break; done)
 BIN := .venv/bin
 PACKAGES := tap-github-actions tap-llm-csv target-telemetry-postgres telemetry-record
-SOURCES := $(PACKAGES) migrations tests examples bench docs
+SOURCES := $(PACKAGES) shared_code migrations tests examples bench docs
 
 # Nothing here phones home.
 export MELTANO_SEND_ANONYMOUS_USAGE_STATS := false
@@ -14,7 +14,7 @@ export DO_NOT_TRACK := 1
 export UV_COMPILE_BYTECODE := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help run setup plugins test test-fast proof lint format bench docs lock clean
+.PHONY: help run setup plugins test test-fast proof lint format bench docs vendor lock clean
 
 help: ## list the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -52,6 +52,9 @@ bench: setup ## measure speed side by side with peers; writes docs/benchmarks.md
 
 docs: setup ## write the settings tables of the package READMEs from --about
 	@$(BIN)/python docs/settings_tables.py
+
+vendor: ## copy the modules of shared_code into the packages that import them
+	@$(PYTHON) shared_code/vendor.py
 
 lock: setup ## resolve the newest versions into requirements.lock
 	@$(BIN)/uv pip compile --quiet --upgrade --universal --no-build --python-version 3.10 \

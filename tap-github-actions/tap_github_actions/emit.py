@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any
@@ -12,6 +11,8 @@ from singer_sdk.mapper import SameRecordTransform
 from singer_sdk.singerlib.encoding.base import GenericSingerWriter
 from singer_sdk.singerlib.encoding.simple import Message
 from typing_extensions import override
+
+from tap_github_actions._shared import lines as out
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -39,18 +40,13 @@ class LineWriter(GenericSingerWriter[bytes, Message]):
 
     @staticmethod
     def write_lines(lines: Iterable[bytes]) -> None:
-        """Write lines that are messages already, whole.
-
-        With `PYTHONUNBUFFERED` standard output is the bare file: a signal may cut a write short.
-        """
-        data = memoryview(b"".join(lines))
-        while data:
-            data = data[sys.stdout.buffer.write(data) or 0 :]
+        """Write lines that are messages already, whole."""
+        out.write(b"".join(lines))
 
     @staticmethod
     def flush() -> None:
         """Hand everything to the target."""
-        sys.stdout.buffer.flush()
+        out.flush()
 
 
 @dataclass(slots=True)

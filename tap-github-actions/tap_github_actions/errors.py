@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from tap_github_actions._shared.errors import PlainError
+
 if TYPE_CHECKING:
     from datetime import datetime
 
 
-class TapError(Exception):
+class TapError(PlainError):
     """A failure that a person has to know about; its text says what, where and what to do."""
 
 

@@ -12,11 +12,13 @@ from singer_sdk.helpers.capabilities import PluginCapabilities, TapCapabilities
 from typing_extensions import override
 
 from tap_github_actions import settings
+from tap_github_actions._shared.command import PlainCommand
+from tap_github_actions._shared.program import SIGNAL_EXIT
 from tap_github_actions.api.client import Client
 from tap_github_actions.api.clock import Clock, SystemClock
-from tap_github_actions.command import PlainCommand, read_state
+from tap_github_actions.command import read_state
 from tap_github_actions.emit import Emitter, LineWriter, Outlet
-from tap_github_actions.errors import ConfigError, StateError, StoppedError, TapError
+from tap_github_actions.errors import ConfigError, StateError, StoppedError
 from tap_github_actions.runs.attempts import Wanted
 from tap_github_actions.streams import STREAMS
 from tap_github_actions.sync.engine import Engine
@@ -29,8 +31,6 @@ if TYPE_CHECKING:
     from singer_sdk.helpers.capabilities import CapabilitiesEnum
 
     from tap_github_actions.streams import GitHubStream
-
-SIGNAL_EXIT = 128
 
 
 class TapGitHubActions(Tap):
@@ -115,14 +115,9 @@ class TapGitHubActions(Tap):
         selected = {
             name: stream for name, stream in self._github_streams.items() if stream.selected
         }
-        try:
-            for stream in selected.values():
-                stream._write_schema_message()  # noqa: SLF001 - all schemas precede all records
-            self._run_engine(selected, self._client)
-        except BrokenPipeError as error:
-            # The interpreter would complain once more when it flushes at exit.
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-            raise TapError("The target stopped reading; its own log says why.") from error
+        for stream in selected.values():
+            stream._write_schema_message()  # noqa: SLF001 - all schemas precede all records
+        self._run_engine(selected, self._client)
         if self._signal is not None:
             sys.exit(SIGNAL_EXIT + self._signal)
 
@@ -195,8 +190,10 @@ class TapGitHubActions(Tap):
     @override
     def _handle_termination(self, signum: int, frame: FrameType | None) -> None:
         """Stop at the next safe point: the state goes out once its records are out."""
-        if self._client is None or self._signal is not None:
+        if self._client is None:
             sys.exit(SIGNAL_EXIT + signum)
+        if self._signal is not None:
+            return
         self._signal = signum
         self._client.gate.stop(StoppedError(f"Stopped by signal {signum}; the state is saved."))
         if isinstance(self.clock, SystemClock):
@@ -228,15 +225,7 @@ class TapGitHubActions(Tap):
     @override
     def get_singer_command(cls) -> click.Command:
         """Return the SDK's command line, with failures in plain words."""
-        command = super().get_singer_command()
-        return PlainCommand(
-            name=command.name,
-            callback=command.callback,
-            context_settings=command.context_settings,
-            params=command.params,
-            help=command.help,
-            logger=cls.logger,
-        )
+        return PlainCommand.around(super().get_singer_command(), cls.logger)
 
 
 def _forget_empty_variables(prefix: str) -> None:

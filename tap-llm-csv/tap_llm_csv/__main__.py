@@ -1,19 +1,11 @@
 """The command `tap-llm-csv`, which is also `python -m tap_llm_csv`."""
 
-import gc
-
-# Nothing that is imported is ever garbage. To look for some, and once more at the end, takes 0.1 s.
-gc.disable()
-
-from tap_llm_csv.tap import TapLLMCsv  # noqa: E402 - after the line above
-
-gc.freeze()
-gc.enable()
+from tap_llm_csv._shared import program
 
 
 def main() -> None:
     """Run the tap."""
-    TapLLMCsv.cli()
+    program.run("tap_llm_csv.tap", "TapLLMCsv")
 
 
 if __name__ == "__main__":

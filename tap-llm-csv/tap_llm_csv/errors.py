@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from tap_llm_csv._shared.errors import PlainError
 
-class TapLLMCsvError(Exception):
-    """One plain sentence: what is wrong, where, and what to do."""
+
+class TapLLMCsvError(PlainError):
+    """What is wrong, where, and what to do."""
 
 
 class SettingsError(TapLLMCsvError):

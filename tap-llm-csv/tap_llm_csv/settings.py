@@ -13,9 +13,10 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from singer_sdk import typing as th
 
+from tap_llm_csv._shared.own_prices import PriceSettingError
 from tap_llm_csv.dialects.model import PlanOptions
 from tap_llm_csv.errors import SettingsError
-from tap_llm_csv.pricing.pricer import PriceSettingError, pricer_for
+from tap_llm_csv.pricing.pricer import pricer_for
 from tap_llm_csv.records.redact import RedactError, check_rules
 from tap_llm_csv.records.schemas import SCHEMAS
 

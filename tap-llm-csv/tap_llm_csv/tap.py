@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import json
 import os
+import signal
 import sys
 from collections import Counter
 from typing import IO, TYPE_CHECKING, Any, ClassVar
@@ -16,9 +17,12 @@ from singer_sdk.plugin_base import _ConfigInput
 from typing_extensions import override
 
 from tap_llm_csv import settings
-from tap_llm_csv.command import PlainCommand, describe_files
+from tap_llm_csv._shared.command import PlainCommand
+from tap_llm_csv._shared.errors import PlainError
+from tap_llm_csv._shared.program import SIGNAL_EXIT
+from tap_llm_csv.command import describe_files
 from tap_llm_csv.environment import tidy, tidy_variables
-from tap_llm_csv.errors import FilesFailedError, TapLLMCsvError
+from tap_llm_csv.errors import FilesFailedError, InterruptedSyncError
 from tap_llm_csv.files.state import readable
 from tap_llm_csv.output.emit import BufferedWriter
 from tap_llm_csv.output.streams import FileStream, StreamOutput
@@ -52,7 +56,8 @@ class TapLLMCsv(Tap):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         """Prepare the tap; no file is opened before records are asked for."""
         self._pass: Sync | None = None
-        self._error: TapLLMCsvError | None = None
+        self._error: PlainError | None = None
+        self._signal = signal.SIGTERM
         self._is_read = False
         self.written: Counter[str] = Counter()
         if kwargs.get("parse_env_config"):
@@ -93,7 +98,7 @@ class TapLLMCsv(Tap):
             )
         try:
             self._pass.run()
-        except TapLLMCsvError as error:
+        except PlainError as error:
             if limit is not None:
                 raise
             # The SDK would log it as unhandled; `conclude` tells it as the last line.
@@ -110,8 +115,11 @@ class TapLLMCsv(Tap):
         """Log the summary, as the last line.
 
         Raises:
-            TapLLMCsvError: The pass failed, or a file could not be read to its end.
+            PlainError: The pass failed, or a file could not be read to its end.
         """
+        if isinstance(self._error, InterruptedSyncError):
+            self.logger.warning("%s", self._error)
+            sys.exit(SIGNAL_EXIT + self._signal)
         if self._error is not None:
             raise self._error
         if self._pass is None:
@@ -126,9 +134,10 @@ class TapLLMCsv(Tap):
 
     @override
     def _handle_termination(self, signum: int, frame: FrameType | None) -> None:
-        """Stop after the rows in hand; the second signal stops at once."""
-        if self._pass is None or self._pass.is_interrupted:
-            sys.exit(128 + signum)
+        """Stop after the rows in hand."""
+        if self._pass is None:
+            sys.exit(SIGNAL_EXIT + signum)
+        self._signal = signal.Signals(signum)
         self._pass.is_interrupted = True
 
     @classmethod

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import os
+from target_telemetry_postgres._shared import errors
 
 
-class TelemetryError(Exception):
-    """One plain sentence: what happened, where, and what to do. Shown without a traceback."""
+class TelemetryError(errors.PlainError):
+    """What happened, where, and what to do."""
 
 
 class ConfigError(TelemetryError):
@@ -37,15 +37,9 @@ class RecordError(TelemetryError):
     """A record does not fit its table."""
 
 
-def debugging() -> bool:
-    """Whether tracebacks were asked for."""
-    return os.environ.get("TELEMETRY_DEBUG", "").lower() in {"1", "true", "yes", "on"}
-
-
 def sentence(error: BaseException) -> str:
     """What to say of an error: one line, with the place where it is known."""
     rejection = getattr(error, "rejection", None)
     if rejection is not None:
         return str(rejection.sentence())
-    text = str(error).replace("\n", " ").strip()
-    return text or type(error).__name__
+    return errors.sentence(error)

@@ -6,7 +6,6 @@ import sys
 from copy import deepcopy
 from typing import IO, TYPE_CHECKING, Any, ClassVar
 
-import click
 from singer_sdk import Target
 from singer_sdk.exceptions import ConfigValidationError
 from singer_sdk.helpers.capabilities import (
@@ -16,7 +15,10 @@ from singer_sdk.helpers.capabilities import (
 )
 from singer_sdk.singerlib.encoding import GenericSingerReader
 
-from target_telemetry_postgres.command import _LEVELS, PlainCommand, _set_log_level
+from target_telemetry_postgres._shared import lines
+from target_telemetry_postgres._shared.command import PlainCommand
+from target_telemetry_postgres._shared.program import SIGNAL_EXIT
+from target_telemetry_postgres.errors import sentence
 from target_telemetry_postgres.intake.lines import decode
 from target_telemetry_postgres.run import Load
 from target_telemetry_postgres.settings import SETTINGS, with_numbers
@@ -25,6 +27,8 @@ if TYPE_CHECKING:
     from collections import Counter
     from collections.abc import Callable, Mapping
     from types import FrameType
+
+    import click
 
 
 class LineReader(GenericSingerReader[bytes]):
@@ -92,7 +96,7 @@ class TargetTelemetryPostgres(Target):
             self.mapper,
             logger=self.logger,
             sync_started_at=self.initialized_at,
-            emit=_emit,
+            emit=lines.say,
             stop_signal=lambda: self._signal,
         )
         return self._load.run(source)
@@ -110,33 +114,9 @@ class TargetTelemetryPostgres(Target):
         del frame
         self._signal = signum
         if self._load is None:
-            sys.exit(128 + signum)
+            sys.exit(SIGNAL_EXIT + signum)
 
     @classmethod
     def get_singer_command(cls) -> click.Command:
         """The SDK's command line, with plain errors and `--log-level`."""
-        made = super().get_singer_command()
-        return PlainCommand(
-            name=made.name,
-            callback=made.callback,
-            context_settings=made.context_settings,
-            help=made.help,
-            params=[
-                *made.params,
-                click.Option(
-                    ["--log-level"],
-                    type=click.Choice(_LEVELS, case_sensitive=False),
-                    help="How much to log; debug shows tracebacks.",
-                    expose_value=False,
-                    is_eager=True,
-                    callback=_set_log_level,
-                ),
-            ],
-            logger=cls.logger,
-        )
-
-
-def _emit(state: str) -> None:
-    """A state for whoever runs the pipe, out at once."""
-    sys.stdout.write(f"{state}\n")
-    sys.stdout.flush()
+        return PlainCommand.around(super().get_singer_command(), cls.logger, sentence)

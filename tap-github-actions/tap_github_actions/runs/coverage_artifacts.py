@@ -9,8 +9,8 @@ from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, Any
 
+from tap_github_actions._shared.coverage import Limits, read_artifact
 from tap_github_actions.api.paging import read_all
-from tap_github_actions.coverage import Limits, read_artifact
 from tap_github_actions.errors import DeniedError, NotFoundError
 from tap_github_actions.times import format_time, parse_time
 
@@ -18,8 +18,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from datetime import datetime
 
+    from tap_github_actions._shared.coverage import Report
     from tap_github_actions.api.client import Client
-    from tap_github_actions.coverage import Report
 
 _logger = logging.getLogger("tap-github-actions")
 

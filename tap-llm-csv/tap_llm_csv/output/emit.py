@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import sys
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
@@ -11,7 +9,7 @@ import msgspec
 from singer_sdk.singerlib import Message, StateMessage
 from singer_sdk.singerlib.encoding import GenericSingerWriter
 
-from tap_llm_csv.errors import TapLLMCsvError
+from tap_llm_csv._shared import lines
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -63,7 +61,7 @@ class BufferedWriter(GenericSingerWriter[bytes, Message]):
         """Send what is in the buffer.
 
         Raises:
-            TapLLMCsvError: Nobody reads it any more.
+            ReaderGoneError: Nobody reads it any more.
         """
         data, self.buffer = self.buffer, bytearray()
         if data:
@@ -79,21 +77,8 @@ class BufferedWriter(GenericSingerWriter[bytes, Message]):
 
     @staticmethod
     def _send(data: bytes | bytearray) -> None:
-        try:
-            # Looked up each time: tests and embedders replace sys.stdout.
-            out = sys.stdout.buffer
-            # Without a buffer of its own (PYTHONUNBUFFERED) a signal cuts a write short.
-            written = out.write(data) or 0
-            while written < len(data):
-                written += out.write(memoryview(data)[written:]) or 0
-            out.flush()
-        except BrokenPipeError as error:
-            # The interpreter would complain once more when it flushes at exit.
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-            raise TapLLMCsvError(
-                "whoever reads the messages has gone away; look for its error above, then run "
-                "again: reading resumes after the last state it kept"
-            ) from error
+        lines.write(data)
+        lines.flush()
 
 
 def record_sink(writer: BufferedWriter, stream: str) -> Callable[[list[Record]], None]:

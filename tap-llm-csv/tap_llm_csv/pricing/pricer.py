@@ -2,25 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
 from datetime import date
-from decimal import Decimal, InvalidOperation
 from fractions import Fraction
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from tap_llm_csv._shared.model_names import references
+from tap_llm_csv._shared.own_prices import OwnPrice, own_prices
 from tap_llm_csv.pricing import genai_book
-from tap_llm_csv.pricing.model_names import references
 from tap_llm_csv.pricing.rates import CompiledRate, Factors, Period, Rate
 
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from decimal import Decimal
+
 _PER_MILLION = 10**6
-_PRICE_NAMES = frozenset(
-    {"input", "output", "cache_read", "cache_write", "cache_write_1h", "reasoning", "from"}
-)
 _MODELS_KEPT = 4096
-
-
-class PriceSettingError(ValueError):
-    """`price_overrides` or `model_aliases` cannot be understood."""
 
 
 class UnknownRate:
@@ -131,58 +127,18 @@ def unpriced_hint(models: Sequence[str]) -> str:
 
 def _override(model: str, setting: Any) -> CompiledRate:
     """`{input, output, …}` or a list of them with `from` dates → a rate."""
-    entries = setting if isinstance(setting, list) else [setting]
-    periods = sorted((_period(model, entry) for entry in entries), key=lambda period: period.start)
-    if not periods:
-        raise PriceSettingError(f"price_overrides: {model} has no prices")
-    return CompiledRate(None, "price_overrides", periods)
+    return CompiledRate(None, "price_overrides", list(map(_period, own_prices(model, setting))))
 
 
-def _period(model: str, entry: Any) -> Period:
-    if not isinstance(entry, Mapping) or not {"input", "output"} <= entry.keys() <= _PRICE_NAMES:
-        raise PriceSettingError(
-            f"price_overrides: {model} needs input and output in USD per million tokens, and may "
-            "have cache_read, cache_write, cache_write_1h, reasoning and from (a date)"
-        )
-    price = {name: _price(model, name, value) for name, value in entry.items() if name != "from"}
-    write = price.get("cache_write", price["input"])
-    return Period(
-        start=_start(model, entry.get("from")),
-        tiers=(
-            (
-                -1,
-                Factors(
-                    call=Fraction(0),
-                    given=price["input"],
-                    made=price["output"],
-                    read=price.get("cache_read", price["input"]),
-                    write=write,
-                    write_1h=price.get("cache_write_1h", write),
-                    reasoning=price.get("reasoning", price["output"]),
-                ),
-            ),
-        ),
+def _period(price: OwnPrice) -> Period:
+    factors = Factors(
+        call=Fraction(0),
+        given=Fraction(price.input) / _PER_MILLION,
+        made=Fraction(price.output) / _PER_MILLION,
+        read=Fraction(price.cache_read) / _PER_MILLION,
+        write=Fraction(price.cache_write) / _PER_MILLION,
+        write_1h=Fraction(price.cache_write_1h) / _PER_MILLION,
+        reasoning=Fraction(price.reasoning) / _PER_MILLION,
     )
-
-
-def _price(model: str, name: str, value: Any) -> Fraction:
-    try:
-        price = Decimal(str(value))
-    except InvalidOperation:
-        price = Decimal("NaN")
-    if isinstance(value, bool) or not price.is_finite() or price < 0:
-        raise PriceSettingError(
-            f"price_overrides: {model}: {name} is {value!r}, not USD per million tokens"
-        )
-    return Fraction(price) / _PER_MILLION
-
-
-def _start(model: str, value: Any) -> str:
-    if value is None:
-        return ""
-    try:
-        return date.fromisoformat(str(value)[:10]).isoformat()
-    except ValueError:
-        raise PriceSettingError(
-            f"price_overrides: {model}: from is {value!r}, not a date like 2026-09-01"
-        ) from None
+    start = "" if price.start == date.min else price.start.isoformat()
+    return Period(start=start, tiers=((-1, factors),))

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, cast
 import click
 from click.shell_completion import CompletionItem
 
+from target_telemetry_postgres._shared.errors import is_debugging, sentence
 from target_telemetry_postgres.cli.session import Session
-from target_telemetry_postgres.errors import TelemetryError, debugging
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -142,7 +142,7 @@ def _say(sentence: str) -> None:
 
 def _wants_traceback(args: Sequence[str]) -> bool:
     text = " ".join(args).lower()
-    return debugging() or "--log-level debug" in text or "--log-level=debug" in text
+    return is_debugging() or "--log-level debug" in text or "--log-level=debug" in text
 
 
 def run(args: Sequence[str]) -> int:
@@ -159,26 +159,18 @@ def run(args: Sequence[str]) -> int:
     except Exception as error:  # noqa: BLE001 - the last word is a sentence, whatever happened
         if _wants_traceback(args):
             traceback.print_exc()
-        _say(_sentence(error))
+        _say(_plain(error))
         return 1
     return code if isinstance(code, int) else 0
 
 
-def _sentence(error: Exception) -> str:
+def _plain(error: Exception) -> str:
     if isinstance(error, click.UsageError):
         path = error.ctx.command_path if error.ctx else PROGRAM
         return f"{error.format_message()} `{path} --help` shows what is possible."
     if isinstance(error, click.ClickException):
         return error.format_message()
-    if isinstance(error, TelemetryError):
-        return str(error)
-    if isinstance(error, OSError):
-        place = f"{error.filename}: " if error.filename else ""
-        return f"{place}{error.strerror or error}."
-    return (
-        f"This is a mistake in the program: {type(error).__name__}: {error}. "
-        "TELEMETRY_DEBUG=1 shows where."
-    )
+    return sentence(error)
 
 
 def main() -> None:

@@ -6,15 +6,14 @@ The same answers as tap-llm-csv gives when it estimates a call, from the same se
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
-from datetime import date, datetime, timezone
-from decimal import Decimal, InvalidOperation
+from datetime import datetime, timezone
+from decimal import Decimal
 from functools import cache
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
-from target_telemetry_postgres.errors import ConfigError
-from target_telemetry_postgres.pricing.model_names import candidates
+from target_telemetry_postgres._shared.model_names import references
+from target_telemetry_postgres._shared.own_prices import OwnPrice, own_prices
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -46,33 +45,6 @@ class Priced(NamedTuple):
     version: str
 
 
-@dataclass(frozen=True, slots=True)
-class OwnPrice:
-    """Prices of one model from a day on, in US dollars per million tokens."""
-
-    start: date
-    input: Decimal
-    output: Decimal
-    cache_read: Decimal
-    cache_write: Decimal
-    reasoning: Decimal
-
-    def cost(self, tokens: Tokens) -> Decimal | None:
-        """The cost of a call; None when its counts contradict each other."""
-        given, made, read, write, reasoning = tokens
-        if given is None or made is None or read + write > given:
-            return None
-        if reasoning and self.reasoning != self.output:
-            if reasoning > made:
-                return None
-            made_cost = (made - reasoning) * self.output + reasoning * self.reasoning
-        else:
-            made_cost = made * self.output
-        given_cost = (given - read - write) * self.input
-        cached_cost = read * self.cache_read + write * self.cache_write
-        return (given_cost + cached_cost + made_cost) * _PER_MILLION
-
-
 @cache
 def book_version() -> str:
     """What stands in `price_version` of a row that genai-prices priced."""
@@ -84,7 +56,7 @@ class Prices:
 
     def __init__(self, aliases: Mapping[str, str], overrides: Mapping[str, Any]) -> None:
         self._aliases = {model.lower(): name for model, name in aliases.items()}
-        self._own = {model.lower(): _own_prices(model, given) for model, given in overrides.items()}
+        self._own = {model.lower(): own_prices(model, given) for model, given in overrides.items()}
         self._entries: dict[tuple[str, str | None], PriceCalculation | None] = {}
 
     def price(
@@ -103,8 +75,8 @@ class Prices:
 
     def _own_cost(self, model: str, at: datetime, tokens: Tokens) -> Decimal | None:
         day = at.astimezone(timezone.utc).date()
-        valid = next((price for price in self._own[model] if price.start <= day), None)
-        return None if valid is None else valid.cost(tokens)
+        valid = [price for price in self._own[model] if price.start <= day]
+        return _own_cost(valid[-1], tokens) if valid else None
 
     def _entry(self, model: str, provider: str | None) -> PriceCalculation | None:
         key = (model, provider)
@@ -113,10 +85,26 @@ class Prices:
         return self._entries[key]
 
 
+def _own_cost(price: OwnPrice, tokens: Tokens) -> Decimal | None:
+    """The cost of a call; None when its counts contradict each other."""
+    given, made, read, write, reasoning = tokens
+    if given is None or made is None or read + write > given:
+        return None
+    if reasoning and price.reasoning != price.output:
+        if reasoning > made:
+            return None
+        made_cost = (made - reasoning) * price.output + reasoning * price.reasoning
+    else:
+        made_cost = made * price.output
+    given_cost = (given - read - write) * price.input
+    cached_cost = read * price.cache_read + write * price.cache_write
+    return (given_cost + cached_cost + made_cost) * _PER_MILLION
+
+
 def _look_up(model: str, provider: str | None) -> PriceCalculation | None:
     from genai_prices import Usage, calc_price  # noqa: PLC0415 - its table is large
 
-    for name, place in candidates(model, provider):
+    for name, place in references(model, provider):
         try:
             return calc_price(Usage(input_tokens=0, output_tokens=0), name, provider_id=place)
         except LookupError:
@@ -151,51 +139,3 @@ def _priced(cost: Decimal | None, prices: str) -> Priced | None:
     if cost is None or cost >= _TOO_DEAR:
         return None
     return Priced(cost.quantize(_STEP), prices)
-
-
-def _own_prices(model: str, given: Any) -> list[OwnPrice]:
-    """`{input, output, …}`, or a list of them with `from` dates; the newest first."""
-    entries = given if isinstance(given, list) else [given]
-    prices = [_own_price(model, entry) for entry in entries]
-    return sorted(prices, key=lambda price: price.start, reverse=True)
-
-
-def _own_price(model: str, entry: Any) -> OwnPrice:
-    known = {field.name for field in fields(OwnPrice)} - {"start"} | {"from", "cache_write_1h"}
-    if not isinstance(entry, dict) or not {"input", "output"} <= entry.keys() <= known:
-        raise ConfigError(
-            f"price_overrides: {model} needs input and output in USD per million tokens, and may "
-            f"have {', '.join(sorted(known - {'input', 'output'}))}."
-        )
-    price = {name: _amount(model, name, value) for name, value in entry.items() if name != "from"}
-    return OwnPrice(
-        start=_day(model, entry.get("from")),
-        input=price["input"],
-        output=price["output"],
-        cache_read=price.get("cache_read", price["input"]),
-        cache_write=price.get("cache_write", price["input"]),
-        reasoning=price.get("reasoning", price["output"]),
-    )
-
-
-def _amount(model: str, name: str, value: Any) -> Decimal:
-    try:
-        amount = Decimal(str(value))
-    except InvalidOperation:
-        amount = Decimal("NaN")
-    if isinstance(value, bool) or not amount.is_finite() or amount < 0:
-        raise ConfigError(
-            f"price_overrides: {name} of {model} is {value!r}, not USD per million tokens."
-        )
-    return amount
-
-
-def _day(model: str, value: Any) -> date:
-    if value is None:
-        return date.min
-    try:
-        return date.fromisoformat(str(value)[:10])
-    except ValueError:
-        raise ConfigError(
-            f"price_overrides: from of {model} is {value!r}, not a date like 2026-09-01."
-        ) from None

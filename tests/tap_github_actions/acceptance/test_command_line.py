@@ -275,7 +275,7 @@ def test_a_target_that_stops_reading_is_told_in_plain_words(
     )
     os.close(writer)
     assert result.returncode == 1
-    assert "The target stopped reading" in result.stderr
+    assert "Whoever reads this program's output has stopped" in result.stderr
     assert "Traceback" not in result.stderr
 
 

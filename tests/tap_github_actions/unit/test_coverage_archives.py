@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tap_github_actions.coverage import Limits, read_artifact
+from tap_github_actions._shared.coverage import Limits, read_artifact
 
 REPORT = b'{"totals": {"covered_lines": 9, "num_statements": 10}}'
 LCOV = b"TN:\nSF:a\nDA:1,1\nend_of_record\n"

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tap_github_actions.coverage import Report, UnreadableError, read_report
+from tap_github_actions._shared.coverage import Report, UnreadableError, read_report
 
 COBERTURA = b"""<?xml version="1.0" ?>
 <coverage version="7.6" line-rate="0.75" lines-covered="3" lines-valid="4"

@@ -214,7 +214,7 @@ def test_a_reader_that_goes_away_is_told_in_one_sentence(tmp_path: Path, unbuffe
     process.stdout.close()
     log = process.stderr.read()
     assert process.wait(60) == 1
-    assert "has gone away" in log.strip().splitlines()[-1]
+    assert "has stopped" in log.strip().splitlines()[-1]
     assert "Traceback" not in log
 
 
@@ -288,4 +288,4 @@ def test_a_state_that_is_no_json_is_told_in_one_sentence(log: Path) -> None:
     (log.parent / "state.json").write_text("{bookmarks")
     done = run("--config=ENV", "--state=state.json", folder=log.parent, TAP_LLM_CSV_PATH=str(log))
     assert done.returncode == 1
-    assert "--state file is no JSON" in done.stderr.strip().splitlines()[-1]
+    assert "--state file is not JSON" in done.stderr.strip().splitlines()[-1]

@@ -5,9 +5,10 @@ from typing import Any
 
 import pytest
 
+from tap_llm_csv._shared.own_prices import PriceSettingError
 from tap_llm_csv.dialects.model import PlanOptions
 from tap_llm_csv.plans.choose import plan_for
-from tap_llm_csv.pricing.pricer import Pricer, PriceSettingError, unpriced_hint
+from tap_llm_csv.pricing.pricer import Pricer, unpriced_hint
 
 AT = "2026-10-05T00:00:00+00:00"
 HEADER = ["timestamp", "model", "prompt_tokens", "completion_tokens", "cost"]
@@ -75,7 +76,7 @@ def test_a_price_from_a_date_says_nothing_of_the_time_before() -> None:
      {"input": "NaN", "output": 1}],
 )  # fmt: skip
 def test_a_price_that_cannot_be_meant_is_refused_in_a_sentence(prices: object) -> None:
-    with pytest.raises(PriceSettingError, match="price_overrides: m"):
+    with pytest.raises(PriceSettingError, match=r"price_overrides: .*m"):
         Pricer({}, {"m": prices})
 
 

@@ -9,13 +9,9 @@ from typing import Any
 
 import pytest
 from genai_prices.data import providers
-from hypothesis import given
-from hypothesis import strategies as st
 
-from tap_llm_csv.pricing import model_names as tap_names
 from tap_llm_csv.pricing.pricer import pricer_for
-from target_telemetry_postgres.errors import ConfigError
-from target_telemetry_postgres.pricing.model_names import candidates
+from target_telemetry_postgres._shared.own_prices import PriceSettingError
 from target_telemetry_postgres.pricing.prices import Prices, Tokens
 
 NAMES = [
@@ -38,19 +34,6 @@ OVERRIDES: dict[str, Any] = {
     ]
 }
 ALIASES = {"Fast One": "gpt-4o-mini", "ours": "Our-Model"}
-
-
-@pytest.mark.parametrize("provider", [None, "openai", "anthropic"])
-@pytest.mark.parametrize("name", NAMES)
-def test_both_packages_ask_for_the_same_names(name: str, provider: str | None) -> None:
-    assert candidates(name, provider) == list(tap_names.references(name, provider))
-
-
-@given(st.from_regex(r"[A-Za-z0-9 _.:/\[\]-]{0,30}", fullmatch=True), st.sampled_from([None, "x"]))
-def test_both_packages_ask_for_the_same_names_whatever_is_written(
-    name: str, provider: str | None
-) -> None:
-    assert candidates(name, provider) == list(tap_names.references(name, provider))
 
 
 def test_a_thousand_calls_cost_here_what_they_cost_there() -> None:
@@ -98,5 +81,5 @@ def test_unknown_counts_and_unknown_models_have_no_cost() -> None:
     ],
 )
 def test_a_wrong_own_price_is_named(override: Any) -> None:
-    with pytest.raises(ConfigError, match="my-model"):
+    with pytest.raises(PriceSettingError, match="my-model"):
         Prices({}, {"my-model": override})

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, field
 
-from tap_github_actions.coverage.report import Totals, UnreadableError
+from .report import Totals, UnreadableError
 
 FORMAT = "lcov"
 COUNT = re.compile(r"-?[0-9]{1,30}")

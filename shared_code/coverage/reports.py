@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from tap_github_actions.coverage import cobertura, json_reports, lcov
-from tap_github_actions.coverage.archive import Limits, unpack
-from tap_github_actions.coverage.report import Report, Skipped, UnreadableError
+from . import cobertura, json_reports, lcov
+from .archive import Limits, unpack
+from .report import Report, Skipped, UnreadableError
 
 SNIFFED = 64 * 1024
 UTF8_MARK = b"\xef\xbb\xbf"

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from tap_github_actions.coverage.archive import Limits
-from tap_github_actions.coverage.report import Report, Skipped, UnreadableError
-from tap_github_actions.coverage.reports import Reading, read_artifact, read_report
+from .archive import Limits
+from .report import Report, Skipped, UnreadableError
+from .reports import Reading, read_artifact, read_report
 
 __all__ = [
     "Limits",

@@ -10,7 +10,7 @@ from xml.etree.ElementTree import ParseError
 from defusedxml.common import DefusedXmlException  # type: ignore[import-untyped]  # has no types
 from defusedxml.ElementTree import iterparse  # type: ignore[import-untyped]  # has no types
 
-from tap_github_actions.coverage.report import Totals, UnreadableError
+from .report import Totals, UnreadableError
 
 if TYPE_CHECKING:
     from xml.etree.ElementTree import Element

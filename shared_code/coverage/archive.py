@@ -8,7 +8,7 @@ import zlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from tap_github_actions.coverage.report import Skipped, UnreadableError
+from .report import Skipped, UnreadableError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -6,7 +6,7 @@ from typing import Any
 
 import msgspec
 
-from tap_github_actions.coverage.report import Totals, UnreadableError, count
+from .report import Totals, UnreadableError, count
 
 ISTANBUL = "istanbul"
 COVERAGE_PY = "coverage.py"
