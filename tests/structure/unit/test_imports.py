@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import ast
 from collections import defaultdict
+from functools import cache
 from typing import TYPE_CHECKING
 
 import pytest
@@ -84,6 +85,7 @@ def imports(name: str, path: Path, known: dict[str, Path]) -> Iterator[str]:
             yield from (one if one in known else base for one in inside)
 
 
+@cache
 def graph(package: str) -> dict[str, set[str]]:
     """Which module imports which, inside a package."""
     known = modules(package)
