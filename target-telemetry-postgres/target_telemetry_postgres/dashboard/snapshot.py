@@ -12,7 +12,8 @@ from target_telemetry_postgres.dashboard.cubes import BIN_WIDTH, REST, read_cube
 from target_telemetry_postgres.dashboard.options import zone_of
 
 if TYPE_CHECKING:
-    from target_telemetry_postgres.cli.session import Reader
+    import psycopg
+
     from target_telemetry_postgres.dashboard.options import PageOptions
 
 #: The form of the data; a page and the data that it fetches must agree on it.
@@ -34,11 +35,11 @@ class Snapshot:
         return zlib.compress(whole, 9)
 
 
-def take_snapshot(reader: Reader, options: PageOptions) -> Snapshot:
+def take_snapshot(cursor: psycopg.Cursor[dict[str, Any]], options: PageOptions) -> Snapshot:
     """Read everything that a page shows.
 
     Args:
-        reader: Reads in one snapshot, so that every figure belongs to the same instant.
+        cursor: Reads in one snapshot, so that every figure belongs to the same instant.
         options: Which rows, and what to leave out.
     """
     since, until = options.span
@@ -54,11 +55,11 @@ def take_snapshot(reader: Reader, options: PageOptions) -> Snapshot:
         "with_branches": "branches" not in options.without,
         "with_errors": "errors" not in options.without,
     }
-    connection = reader.cursor.connection
+    connection = cursor.connection
     # Sums over millions of rows: the default of 4 MB would sort them on disk.
     connection.execute("set local work_mem = '64MB'")
-    with connection.cursor(binary=True) as cursor:
-        cubes = read_cubes(cursor, parameters)
+    with connection.cursor(binary=True) as binary:
+        cubes = read_cubes(binary, parameters)
     header = {
         "form": FORM,
         "built_at": int(options.now.timestamp()),
@@ -71,15 +72,17 @@ def take_snapshot(reader: Reader, options: PageOptions) -> Snapshot:
         "without": sorted(options.without),
         "values": {name: list(values) for name, values in cubes.values.items()},
         "cubes": cubes.headers,
-        "tables": _tables(reader, parameters),
+        "tables": _tables(cursor, parameters),
     }
     return Snapshot(header, bytes(cubes.packer.blob))
 
 
-def _tables(reader: Reader, parameters: dict[str, Any]) -> dict[str, list[dict[str, Any]]]:
+def _tables(
+    cursor: psycopg.Cursor[dict[str, Any]], parameters: dict[str, Any]
+) -> dict[str, list[dict[str, Any]]]:
     """The short lists that are shown as they are."""
     found = {}
     for name in queries.names("tables"):
-        if queries.ask(reader.cursor, queries.read("tables", name), parameters):
-            found[name] = reader.cursor.fetchall()
+        if queries.ask(cursor, queries.read("tables", name), parameters):
+            found[name] = cursor.fetchall()
     return found

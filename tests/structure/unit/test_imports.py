@@ -46,7 +46,7 @@ PLAN = {
         target
         run
         cli  intake  versions
-        pricing  retention  tables  write
+        dashboard  pricing  retention  tables  write
         buffer
         postgres  rows
         embedded  models  schema  settings

@@ -78,7 +78,7 @@ def command(
         since=since, zone=zone, repositories=repositories, without=check_without(without)
     )
     with session.reading() as reader:
-        snapshot = take_snapshot(reader, options)
+        snapshot = take_snapshot(reader.cursor, options)
     text = assemble(snapshot.deflated())
     file.parent.mkdir(parents=True, exist_ok=True)
     # Whoever looks at the page meanwhile sees the old one or the new one.
