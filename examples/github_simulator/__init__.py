@@ -12,6 +12,7 @@ from github_simulator.faults import Fault, Faults
 from github_simulator.listing import ListingRules
 from github_simulator.model import Attempt, Job, JobPlan, Repository, Run, Step, Workflow
 from github_simulator.server import Simulator
+from github_simulator.stutter import Stutter
 from github_simulator.truth import final_records
 from github_simulator.world import World
 
@@ -27,6 +28,7 @@ __all__ = [
     "Run",
     "Simulator",
     "Step",
+    "Stutter",
     "Workflow",
     "World",
     "final_records",

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
     from github_simulator.callers import Caller
     from github_simulator.model import Artifact, Attempt, Repository, Run, Workflow
+    from github_simulator.stutter import Stutter
     from github_simulator.world import World
 
 RUNS_DOCS = "/actions/workflow-runs"
@@ -53,7 +54,10 @@ class Question:
 class Api:
     """Answers requests about one world."""
 
-    def __init__(self, world: World, base: str, blob_base: str, rules: ListingRules) -> None:
+    def __init__(
+        self, world: World, base: str, blob_base: str, rules: ListingRules, stutter: Stutter
+    ) -> None:
+        self._stutter = stutter
         self._world = world
         self._base = base
         self._blob_base = blob_base
@@ -172,6 +176,8 @@ class Api:
         if (known := self._existing_attempt(question)) is None:
             return not_found(JOBS_DOCS)
         run, attempt = known
+        if self._world.clock.now() < run.poisoned_until:
+            return refusal(502, "Server Error")
         return self._jobs(question, run, [attempt])
 
     def _job(self, question: Question) -> Answer:
@@ -186,7 +192,7 @@ class Api:
 
     def _existing(self, question: Question) -> Run | None:
         run = self._world.runs.get(int(question.parts[0]))
-        if run is None or run.repository is not question.repository:
+        if run is None or run.repository is not question.repository or self._stutter.hides():
             return None
         return run if exists(run, self._world.clock.now()) else None
 
@@ -219,6 +225,8 @@ class Api:
         ]
         page = Paging.from_query(question.query).cut(shown)
         items = [self._payloads.job(run, attempt, job, now) for attempt, job in page]
+        if self._stutter.empties():
+            items = []
         return self._listed(question, "jobs", items, len(shown))
 
     # -- workflows ---------------------------------------------------------------------------

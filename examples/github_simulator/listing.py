@@ -14,7 +14,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 from github_simulator.paging import Paging
-from github_simulator.states import attempt_status, current_attempt, exists
+from github_simulator.states import DAY, FOREVER, attempt_status, current_attempt, exists
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -25,7 +25,6 @@ FILTERS = ("actor", "branch", "check_suite_id", "created", "event", "head_sha", 
 FILTERED_CAP = 1_000
 UNFILTERED_CAP = 40_000
 COUNT_CAP = 2_500
-FOREVER = 2**62
 
 
 @dataclass(slots=True)
@@ -58,7 +57,7 @@ class Listing:
     def __init__(self, rules: ListingRules) -> None:
         self.rules = rules
         self._requests = 0
-        self._visible: dict[int, tuple[tuple[int, int, int], list[Run]]] = {}
+        self._visible: dict[int, tuple[tuple[int, int, int, int], list[Run]]] = {}
 
     def page(
         self,
@@ -103,10 +102,13 @@ class Listing:
         """Return the runs that exist now; kept until the clock or the world adds or removes one."""
         created = bisect_right(repository.runs, now, key=lambda run: run.created)
         gone = sum(not exists(run, now) for run in repository.doomed)
-        key = (repository.changes, created, gone)
+        days = repository.retention_days
+        oldest = 0 if days is None else now - days * DAY + 1
+        expired = bisect_left(repository.runs, oldest, key=lambda run: run.created)
+        key = (repository.changes, created, gone, expired)
         cached = self._visible.get(repository.id)
         if cached is None or cached[0] != key:
-            cached = (key, [run for run in repository.runs[:created] if exists(run, now)])
+            cached = (key, [run for run in repository.runs[expired:created] if exists(run, now)])
             self._visible[repository.id] = cached
         return cached[1]
 

@@ -25,6 +25,8 @@ class JobPlan:
     runner_group: str = "GitHub Actions"
     report_lag: int = 0
     """How long after its end the API still shows the job as running."""
+    is_stuck: bool = False
+    """Whether it is shown as running for ever, though its run completes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,6 +111,11 @@ class Run:
     attempts: list[Attempt] = field(default_factory=list)
     artifacts: list[Artifact] = field(default_factory=list)
     deleted: int | None = None
+    poisoned_until: int = 0
+    """Until then every request for its jobs answers 502."""
+    lacks: tuple[str, ...] = ()
+    """Keys that its payload lacks."""
+    lacks_until: int = 0
 
     @property
     def head_full_name(self) -> str | None:
@@ -142,6 +149,10 @@ class Repository:
     private: bool = False
     archived: bool = False
     fork: bool = False
+    default_branch: str = "main"
+    size: int = 1024
+    retention_days: int | None = None
+    """How old runs get before GitHub deletes them."""
     blocked: int | None = None
     """The status (403, 404, 451) that every request for it gets instead of an answer."""
     former_names: list[str] = field(default_factory=list)

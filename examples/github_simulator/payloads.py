@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from github_simulator.model import Artifact, Attempt, Job, Repository, Run, Step, Workflow
 
 HTML = "https://github.com"
+API = "https://api.github.com"
 DOCS = "https://docs.github.com/rest"
 
 USER_LINKS = {
@@ -114,11 +115,11 @@ class Payloads:
             "archived": repository.archived,
             "disabled": False,
             "visibility": "private" if repository.private else "public",
-            "default_branch": "main",
+            "default_branch": repository.default_branch,
             "created_at": iso(repository.created),
             "updated_at": iso(repository.created),
             "pushed_at": iso(repository.created),
-            "size": 1024,
+            "size": repository.size,
             "language": "Python",
             "permissions": {"admin": False, "maintain": False, "push": False, "pull": True},
         }
@@ -168,7 +169,7 @@ class Payloads:
         url = f"{api}/actions/runs/{run.id}"
         status = attempt_status(attempt, now)
         own = f"{url}/attempts/{attempt.number}" if of_attempt else url
-        return {
+        payload = {
             "id": run.id,
             "name": run.name,
             "node_id": node_id("WFR", run.id),
@@ -214,6 +215,9 @@ class Payloads:
             "repository": self.repository(repository),
             "head_repository": self._head_repository(run),
         }
+        for key in run.lacks if now < run.lacks_until else ():
+            del payload[key]
+        return payload
 
     def _head_repository(self, run: Run) -> dict[str, Any] | None:
         name, repository = run.head_full_name, run.repository
@@ -259,7 +263,7 @@ class Payloads:
             "completed_at": iso(job.completed) if done else None,
             "name": job.name,
             "steps": [self._step(step, now) for step in job.steps if step.started <= now],
-            "check_run_url": f"{api}/check-runs/{job.id}",
+            "check_run_url": f"{API}/repos/{run.repository.full_name}/check-runs/{job.id}",
             "labels": list(job.labels),
             "runner_id": self._runner_id(job) if begun else None,
             "runner_name": job.runner_name if begun else None,

@@ -17,6 +17,7 @@ from github_simulator.limits import Quota, SecondaryLimits, primary_limit, secon
 from github_simulator.listing import ListingRules
 from github_simulator.log import Entry, RequestLog
 from github_simulator.paging import positive
+from github_simulator.stutter import Stutter
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -39,6 +40,7 @@ class Simulator:
         port: Where to listen; 0 takes a free port.
         prefix: A path before every endpoint, as `/api/v3` on GitHub Enterprise Server.
         rules: How listings behave.
+        stutter: How often it hides what exists.
     """
 
     def __init__(
@@ -48,10 +50,12 @@ class Simulator:
         port: int = 0,
         prefix: str = "",
         rules: ListingRules | None = None,
+        stutter: Stutter | None = None,
     ) -> None:
         self.world = world
         self.prefix = prefix
         self.rules = rules or ListingRules()
+        self.stutter = stutter or Stutter()
         self.log = RequestLog()
         self.blob_log = RequestLog()
         self.faults = Faults()
@@ -62,7 +66,7 @@ class Simulator:
         self._server = LoopbackServer(port, self._receive)
         self._blobs = LoopbackServer(0, self._receive_blob)
         self.url = f"{self._server.url}{prefix}"
-        self._api = Api(world, self.url, self._blobs.url, self.rules)
+        self._api = Api(world, self.url, self._blobs.url, self.rules, self.stutter)
 
     def __enter__(self) -> Self:
         self.start()

@@ -5,13 +5,24 @@ from __future__ import annotations
 from bisect import bisect_right
 from typing import TYPE_CHECKING
 
+DAY = 86_400
+FOREVER = 2**40
+"""Later than anything that happens."""
+
 if TYPE_CHECKING:
     from github_simulator.model import Attempt, Job, Run
 
 
 def exists(run: Run, now: int) -> bool:
     """Whether the run has been created and not yet deleted."""
-    return run.created <= now and (run.deleted is None or now < run.deleted)
+    return run.created <= now < gone_at(run)
+
+
+def gone_at(run: Run) -> int:
+    """Return when the run is deleted, by a person or because of its age."""
+    days = run.repository.retention_days
+    expires = FOREVER if days is None else run.created + days * DAY
+    return expires if run.deleted is None else min(run.deleted, expires)
 
 
 def current_attempt(run: Run, now: int) -> Attempt:

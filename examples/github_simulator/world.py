@@ -18,7 +18,7 @@ from github_simulator.model import (
     Step,
     Workflow,
 )
-from github_simulator.states import current_attempt
+from github_simulator.states import DAY, FOREVER, current_attempt
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -27,7 +27,6 @@ FIRST_RUN_ID = 26_365_060_973
 FIRST_JOB_ID = 68_400_064_061
 RERUN_DAYS = 30
 MAX_ATTEMPTS = 51
-DAY = 86_400
 
 
 class World:
@@ -60,6 +59,7 @@ class World:
         archived: bool = False,
         fork: bool = False,
         blocked: int | None = None,
+        retention_days: int | None = None,
     ) -> Repository:
         """Add a repository."""
         with self.lock:
@@ -71,6 +71,7 @@ class World:
                 archived=archived,
                 fork=fork,
                 blocked=blocked,
+                retention_days=retention_days,
             )
             self.repositories[repository.id] = repository
             self._names[full_name.lower()] = repository
@@ -315,7 +316,7 @@ class World:
             created=created,
             started=started,
             completed=completed,
-            reported=completed + plan.report_lag,
+            reported=FOREVER if plan.is_stuck else completed + plan.report_lag,
             conclusion=plan.conclusion,
             steps=make_steps(plan, started, completed) if executed else (),
             labels=plan.labels,

@@ -40,6 +40,10 @@ class UnavailableError(RepositoryError):
     """GitHub kept failing after every retry."""
 
 
+class IncompleteError(UnavailableError):
+    """A list is shorter than GitHub itself says."""
+
+
 class NotFoundError(TapError):
     """GitHub has no such thing, or does not show it to this token."""
 

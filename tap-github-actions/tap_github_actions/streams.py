@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 _TEXT = th.StringType(nullable=True)
 _WHOLE = th.IntegerType(nullable=True)
 _NUMBER = th.NumberType(nullable=True)
+_FLAG = th.BooleanType(nullable=True)
 _TIME = th.DateTimeType(nullable=True)
 
 
@@ -77,6 +78,7 @@ class WorkflowRuns(GitHubStream):
         workflow_id=_WHOLE,
         workflow_name=_TEXT,
         workflow_path=_TEXT,
+        workflow_group=_TEXT,
         run_number=_WHOLE,
         display_title=_TEXT,
         branch=_TEXT,
@@ -94,6 +96,12 @@ class WorkflowRuns(GitHubStream):
         html_url=_TEXT,
         pull_request_numbers=th.ArrayType(th.IntegerType(), nullable=True),
         head_repository=_TEXT,
+        head_commit_at=_TIME,
+        head_commit_author=_TEXT,
+        check_suite_id=_WHOLE,
+        referenced_workflows=th.ArrayType(th.StringType(), nullable=True),
+        repository_private=_FLAG,
+        default_branch=_TEXT,
     )
 
 
@@ -108,6 +116,7 @@ class WorkflowJobs(GitHubStream):
         run_attempt=_WHOLE,
         repository=_TEXT,
         workflow_name=_TEXT,
+        workflow_group=_TEXT,
         job_name=_TEXT,
         status=_TEXT,
         conclusion=_TEXT,
@@ -116,10 +125,14 @@ class WorkflowJobs(GitHubStream):
         completed_at=_TIME,
         queued_seconds=_NUMBER,
         duration_seconds=_NUMBER,
-        is_carried_over=th.BooleanType(nullable=True),
+        is_carried_over=_FLAG,
         runner_name=_TEXT,
         runner_group=_TEXT,
         runner_labels=th.ArrayType(th.StringType(), nullable=True),
+        runner_id=_WHOLE,
+        runner_os=_TEXT,
+        runner_arch=_TEXT,
+        check_run_url=_TEXT,
         branch=_TEXT,
         commit_sha=_TEXT,
         html_url=_TEXT,
@@ -186,10 +199,52 @@ class CoverageSnapshots(GitHubStream):
     )
 
 
+class Repositories(GitHubStream):
+    """One record for each repository that is read."""
+
+    name = "repositories"
+    primary_keys: ClassVar[tuple[str, ...]] = ("repository_id",)
+    schema: ClassVar[dict[str, Any]] = _schema(
+        {"repository_id": th.IntegerType()},
+        repository=_TEXT,
+        private=_FLAG,
+        visibility=_TEXT,
+        archived=_FLAG,
+        fork=_FLAG,
+        default_branch=_TEXT,
+        size=_WHOLE,
+        repository_created_at=_TIME,
+        pushed_at=_TIME,
+        html_url=_TEXT,
+    )
+
+
+class GitHubGaps(GitHubStream):
+    """One record for each thing that GitHub has not shown when it was asked for."""
+
+    name = "github_gaps"
+    primary_keys: ClassVar[tuple[str, ...]] = ("gap_id",)
+    schema: ClassVar[dict[str, Any]] = _schema(
+        {"gap_id": th.UUIDType()},
+        repository=_TEXT,
+        repository_id=_WHOLE,
+        github_run_id=_WHOLE,
+        run_attempt=_WHOLE,
+        what=_TEXT,
+        reason=_TEXT,
+        first_seen=_TIME,
+        last_tried=_TIME,
+        tries=_WHOLE,
+        resolved_at=_TIME,
+    )
+
+
 STREAMS: tuple[type[GitHubStream], ...] = (
     WorkflowRuns,
     WorkflowJobs,
     WorkflowSteps,
     Workflows,
     CoverageSnapshots,
+    Repositories,
+    GitHubGaps,
 )

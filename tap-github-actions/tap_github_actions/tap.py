@@ -32,6 +32,11 @@ if TYPE_CHECKING:
 
     from tap_github_actions.streams import GitHubStream
 
+ALWAYS_THERE = frozenset(
+    {"workflow_runs", "workflow_jobs", "workflow_steps", "workflows", "repositories"}
+)
+"""The streams that give something for every repository with a run."""
+
 
 class TapGitHubActions(Tap):
     """Every GitHub Actions run, attempt, job and step, incrementally and without gaps."""
@@ -128,9 +133,9 @@ class TapGitHubActions(Tap):
             name: Outlet(stream, stream.get_record_counter(), limit)
             for name, stream in selected.items()
         }
-        if limit is not None and not wanted.coverage:
-            # A dry run must not wait for records that cannot come.
-            outlets.pop("coverage_snapshots", None)
+        if limit is not None:
+            # A dry run must not wait for records that may never come.
+            outlets = {name: each for name, each in outlets.items() if name in ALWAYS_THERE}
         engine = Engine(
             client=client,
             clock=self.clock,
@@ -168,6 +173,7 @@ class TapGitHubActions(Tap):
             workflows="workflows" in selected,
             coverage="coverage_snapshots" in selected
             and bool(self.config.get("coverage_artifacts")),
+            repositories="repositories" in selected,
             pull_requests=runs is not None
             and bool(runs.mask["properties", "pull_request_numbers"]),
         )

@@ -26,7 +26,14 @@ VERSION_TABLE: Final = "version"
 LEDGER: Final = "ledger"
 #: The tables that each other branch makes for streams.
 SYSTEMS: Final[dict[str, tuple[str, ...]]] = {
-    "pipelines": ("workflow_runs", "workflow_jobs", "workflow_steps", "workflows"),
+    "pipelines": (
+        "workflow_runs",
+        "workflow_jobs",
+        "workflow_steps",
+        "workflows",
+        "repositories",
+        "github_gaps",
+    ),
     "coverage": ("coverage_snapshots",),
     "llm": ("llm_calls", "llm_usage_buckets", "llm_csv_files", "llm_csv_rejects"),
     "chat": ("chat_telemetry_log",),

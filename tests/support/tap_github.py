@@ -20,6 +20,8 @@ KEYS = {
     "workflow_steps": ("github_job_id", "step_number"),
     "workflows": ("workflow_id",),
     "coverage_snapshots": ("snapshot_id",),
+    "repositories": ("repository_id",),
+    "github_gaps": ("gap_id",),
 }
 
 

@@ -36,6 +36,7 @@ TRIES = 6
 MAX_REDIRECTS = 5
 MAX_BACKOFF_SECONDS = 60
 SERVER_ERROR = 500
+TIMED_OUT = 408
 DEFAULT_AGENT = "tap-github-actions"
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 _logger = logging.getLogger("tap-github-actions")
@@ -272,7 +273,7 @@ class Client:
                 self.gate.learn(quota, response.headers)
                 if moment := server_time(response.headers):
                     self._offset = moment - datetime.now(timezone.utc)
-            if response.status_code >= SERVER_ERROR:
+            if response.status_code >= SERVER_ERROR or response.status_code == TIMED_OUT:
                 return f"status {response.status_code}", None
             if response.status_code not in _REDIRECTS:
                 return "", response

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from tap_github_actions.api.answers import is_list_of_things
-from tap_github_actions.errors import UnavailableError
+from tap_github_actions.errors import IncompleteError, UnavailableError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -95,7 +95,11 @@ def read_page(
 def read_all(
     client: Client, path: str, key: str, params: Mapping[str, str | int] | None = None
 ) -> Iterator[dict[str, Any]]:
-    """Yield every item of a list once."""
+    """Yield every item of a list once.
+
+    Raises:
+        IncompleteError: There are fewer than GitHub counts: it has them, and does not show them.
+    """
     offset, seen, largest = 0, set(), PAGE_SIZES[0]
     while True:
         page = read_page(client, path, key, offset, params=params, largest=largest)
@@ -106,5 +110,9 @@ def read_all(
                 seen.add(item["id"])
                 yield item
         if page.is_last or not page.items:
+            if page.total is not None and len(seen) < page.total:
+                raise IncompleteError(
+                    f"GitHub counts {page.total} {key} in {path} and shows {len(seen)}."
+                )
             return
         offset = page.end

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from tap_github_actions.errors import StateError
+from tap_github_actions.runs.gaps import Gap, Key  # noqa: TC001 - msgspec reads the annotations
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 SECOND = timedelta(seconds=1)
 OVERLAP = timedelta(minutes=10)
 """How long GitHub may take to show what has happened."""
+RERUN_LOOKBACK = timedelta(days=32)
 MAX_LOOKS = 6
 MAX_RECENT = 200
 MAX_NUMBERS = 36
@@ -39,6 +41,10 @@ _KEYS = (
     "missing",
     "workflows",
     "head",
+    "start",
+    "gaps",
+    "asked",
+    "default_branch",
 )
 
 
@@ -57,6 +63,16 @@ class Head(msgspec.Struct, array_like=True, frozen=True):
     low: datetime
 
 
+class Asked(msgspec.Struct, array_like=True, frozen=True):
+    """When something that rarely changes was last asked for, and what it was."""
+
+    at: datetime
+    digest: str = ""
+    etag: str = ""
+    token: str = ""
+    """Whose ETag it is."""
+
+
 class Stored(msgspec.Struct, omit_defaults=True):
     """What a bookmark looks like in a STATE message."""
 
@@ -70,6 +86,10 @@ class Stored(msgspec.Struct, omit_defaults=True):
     missing: dict[int, list[tuple[int, int]]] = {}
     workflows: str = ""
     head: Head | None = None
+    start: datetime | None = None
+    gaps: list[Gap] = []
+    asked: dict[str, Asked] = {}
+    default_branch: str = ""
 
 
 @dataclass(slots=True)
@@ -90,6 +110,15 @@ class Bookmark:
     workflows: str = ""
     """A digest of the workflows last emitted."""
     head: Head | None = None
+    start: datetime | None = None
+    """Where the history begins that is read, if no setting says so: decided once."""
+    gaps: dict[Key, Gap] = field(default_factory=dict)
+    """What could not be read so far."""
+    asked: dict[str, Asked] = field(default_factory=dict)
+    """When `workflows` and other things that rarely change were last asked for."""
+    default_branch: str = ""
+    rerun_lookback: timedelta = RERUN_LOOKBACK
+    """How old a run can be and still be re-run; from the settings, not kept."""
     full_name: str = ""
     """What GitHub calls it now; `repository` is what the settings call it."""
 
@@ -113,17 +142,22 @@ class Bookmark:
         times = [moment for look in stored.looks for moment in (look.low, look.at)]
         times += [since for _, since in stored.open.values()]
         times += [stored.head.low] if stored.head else []
+        times += [stored.start] if stored.start else []
+        times += [moment for gap in stored.gaps for moment in (gap.first_seen, gap.last_tried)]
+        times += [each.at for each in stored.asked.values()]
         if any(moment.tzinfo is None for moment in times):
             raise StateError(f"The state of {stored.repository} has a time without its offset.")
         if stored.version > VERSION:
             raise StateError(
                 "The state was written by a newer tap-github-actions: install that version again."
             )
-        return cls(repository_id, **{key: getattr(stored, key) for key in _KEYS})
+        values = {key: getattr(stored, key) for key in _KEYS}
+        return cls(repository_id, **(values | {"gaps": {gap.key: gap for gap in stored.gaps}}))
 
     def to_state(self) -> dict[str, Any]:
         """Return the partition to store."""
-        stored = Stored(version=VERSION, **{key: getattr(self, key) for key in _KEYS})
+        values = {key: getattr(self, key) for key in _KEYS}
+        stored = Stored(version=VERSION, **(values | {"gaps": list(self.gaps.values())}))
         if stored.full_name == stored.repository:
             stored.full_name = ""
         return {
@@ -135,6 +169,18 @@ class Bookmark:
     def covered_from(self) -> datetime | None:
         """The creation of the oldest runs that have been looked at."""
         return self.looks[-1].low if self.looks else None
+
+    def begin(self, setting: datetime | None, default: datetime) -> datetime:
+        """Return where the history begins that is read.
+
+        Without a setting it is decided once and kept; a bookmark from before that was so has read
+        as far back as it has looked.
+        """
+        if setting is not None:
+            return setting
+        if self.start is None:
+            self.start = min(self.covered_from or default, default)
+        return self.start
 
     def looked_at(self, created: datetime) -> datetime | None:
         """Return when a run of this creation was last looked at; None: never."""
@@ -171,7 +217,7 @@ class Bookmark:
             if straddling is not None and (not above or above[-1].low > high):
                 above.append(Look(high, straddling.at))
         below = [each for each in self.looks if each.low < low]
-        self.looks = compacted([*above, Look(low, at), *below])
+        self.looks = compacted(settled([*above, Look(low, at), *below], self.rerun_lookback))
 
     def trim(self) -> None:
         """Drop what can be found out again, so that the state stays small."""
@@ -205,6 +251,21 @@ class Bookmark:
             self.missing[workflow] = left
         else:
             self.missing.pop(workflow, None)
+
+
+def settled(looks: list[Look], rerun_lookback: timedelta) -> list[Look]:
+    """Join each look with the one above it, where nothing can have been re-run since.
+
+    What was too old for a re-run when it was last looked at has not changed, so the later instant
+    is as true for it as its own.
+    """
+    joined: list[Look] = []
+    for look in looks:
+        if joined and joined[-1].low <= look.at - rerun_lookback and look.low <= joined[-1].low:
+            joined[-1] = Look(look.low, max(joined[-1].at, look.at))
+        else:
+            joined.append(look)
+    return joined
 
 
 def compacted(looks: list[Look]) -> list[Look]:

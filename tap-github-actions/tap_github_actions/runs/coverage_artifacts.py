@@ -66,15 +66,12 @@ class CoverageReader:
                 yield snapshot(attempt, report, measured)
 
     def _listed(self, path: str, run_id: int) -> Iterator[dict[str, Any]]:
-        try:
-            for artifact in read_all(
-                self.client, f"{path}/actions/runs/{run_id}/artifacts", "artifacts"
-            ):
-                wanted = any(fnmatchcase(str(artifact["name"]), glob) for glob in self.globs)
-                if wanted and not artifact.get("expired"):
-                    yield artifact
-        except NotFoundError:
-            return  # the run has been deleted meanwhile
+        for artifact in read_all(
+            self.client, f"{path}/actions/runs/{run_id}/artifacts", "artifacts"
+        ):
+            wanted = any(fnmatchcase(str(artifact["name"]), glob) for glob in self.globs)
+            if wanted and not artifact.get("expired"):
+                yield artifact
 
     def _download(self, path: str, artifact: dict[str, Any]) -> bytes | None:
         name, size = artifact["name"], artifact.get("size_in_bytes") or 0

@@ -9,18 +9,19 @@ matter. Whatever slips through between two pages is found by the audit (`audit.p
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from tap_github_actions.api.paging import PAGE_SIZES, Page, read_all, read_page
 from tap_github_actions.errors import PaginationLimitError, RepositoryError
 from tap_github_actions.runs.bookmark import SECOND
+from tap_github_actions.runs.readable import readable
 from tap_github_actions.runs.records import created
 from tap_github_actions.times import format_time
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
     from datetime import datetime
 
     from tap_github_actions.api.client import Client
@@ -67,6 +68,8 @@ class Listing:
     etag: str | None = None
     """Of the first page."""
     seen: set[int] = field(default_factory=set)
+    is_unchanged: bool = False
+    """Whether the first page was not shown, for it is as it was."""
     _offset: int = 0
     _total: int | None = None
     _last: datetime | None = None
@@ -77,8 +80,9 @@ class Listing:
     def open(self) -> Page:
         """Read the first page; its `moment` is when the sync began, by GitHub's clock."""
         known = self.head.etag if self.head else None
-        self.first = read_page(self.client, self._runs, KEY, 0, params=self.params, etag=known)
+        self.first = self._page(self._runs, 0, self.params, etag=known)
         self.etag = self.first.etag
+        self.is_unchanged = self.first.unchanged
         return self.first
 
     def walk(self, stretch: Stretch) -> Iterator[Batch]:
@@ -99,7 +103,7 @@ class Listing:
 
     def again(self, start: int, keep: Callable[[Run], bool] | None = None) -> list[Run]:
         """Read a page of the plain listing once more; return what is new on it."""
-        page = read_page(self.client, self._runs, KEY, start, params=self.params)
+        page = self._page(self._runs, start, self.params)
         return self._fresh(page.items, keep)
 
     def of_second(self, second: datetime, start: int, *, is_young: bool) -> list[Run]:
@@ -139,7 +143,7 @@ class Listing:
         params = {**self.params, **({"created": window} if window else {})}
         found: list[Run] = []
         for offset in range(0, FILTER_CAP, FULL):
-            page = read_page(self.client, path, KEY, offset, params=params)
+            page = self._page(path, offset, params)
             found += self._fresh(page.items, keep)
             numbers = [run.get("run_number") or 0 for run in page.items]
             if page.is_last or not numbers or (window is None and min(numbers) < lowest):
@@ -149,6 +153,12 @@ class Listing:
     @property
     def _runs(self) -> str:
         return f"{self.path}/actions/runs"
+
+    def _page(
+        self, path: str, offset: int, params: Mapping[str, str | int], *, etag: str | None = None
+    ) -> Page:
+        page = read_page(self.client, path, KEY, offset, params=params, etag=etag)
+        return replace(page, items=readable(page.items))
 
     def _fresh(self, runs: Sequence[Run], keep: Callable[[Run], bool] | None = None) -> list[Run]:
         """Take the runs not seen yet; those not to keep stay unseen and come with their page."""
@@ -200,7 +210,7 @@ class Listing:
         if self._offset == 0 and self.first is not None:
             page, self.first = self.first, None
             return page
-        return read_page(self.client, self._runs, KEY, self._offset, params=self.params)
+        return self._page(self._runs, self._offset, self.params)
 
     def _skip_to(self, high: datetime) -> None:
         """Move on to about the first run created before `high`, in a few requests."""
@@ -228,7 +238,7 @@ class Listing:
     def _is_above(self, number: int, high: datetime) -> bool:
         """Whether the page begins with a run created after `high`."""
         try:
-            page = read_page(self.client, self._runs, KEY, number * FULL, params=self.params)
+            page = self._page(self._runs, number * FULL, self.params)
         except PaginationLimitError:
             self._too_deep = True
             return False
@@ -307,7 +317,7 @@ class Listing:
         """Add a window's runs; return how many pages it has, and whether they were all of them."""
         params = {**self.params, "created": window}
         for offset in range(0, FILTER_CAP, FULL):
-            page = read_page(self.client, path, KEY, offset, params=params)
+            page = self._page(path, offset, params)
             runs.update((run["id"], run) for run in page.items)
             if page.is_last or not page.items:
                 return offset // FULL + 1, True
@@ -315,7 +325,7 @@ class Listing:
 
     def _filtered(self, low: datetime, high: datetime) -> Page:
         params = {**self.params, "created": between(low, high)}
-        return read_page(self.client, self._runs, KEY, 0, params=params)
+        return self._page(self._runs, 0, params)
 
 
 def between(low: datetime | None, high: datetime) -> str:

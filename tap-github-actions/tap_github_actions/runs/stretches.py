@@ -57,10 +57,12 @@ def stretches(
             lows.append(look.at - HOURLY_REACH)
         if now - look.at >= DAILY:
             lows.append(look.at - rerun_lookback)
-        low = max(min(lows), look.low)
+        low = max(min(lows), look.low, start)
         if high is None or low < high:
             needed.append((low, high))
         high = look.low
+        if high <= start:
+            break
     if high is None or start < high:
         needed.append((start, high))
     return joined(needed, now)

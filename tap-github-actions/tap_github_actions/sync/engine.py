@@ -1,6 +1,6 @@
 """All repositories: which is read when, writing what they give, and when the state goes out.
 
-Each repository is read by a thread of its own, a few at a time; their requests share one gate. Only
+A few threads read the repositories in turns, a chunk at a time; their requests share one gate. Only
 the main thread writes, so records and states stay in order.
 """
 
@@ -11,7 +11,7 @@ import queue
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import datetime, timedelta, timezone
 from typing import TYPE_CHECKING, Any
 
 from tap_github_actions.errors import (
@@ -21,26 +21,30 @@ from tap_github_actions.errors import (
     StateError,
     StoppedError,
 )
-from tap_github_actions.runs.attempts import AttemptReader, Wanted
+from tap_github_actions.runs.attempts import PAYLOAD_ERRORS, AttemptReader
 from tap_github_actions.runs.bookmark import Bookmark
 from tap_github_actions.runs.coverage_artifacts import CoverageReader
 from tap_github_actions.settings import BACKFILL_DAYS
 from tap_github_actions.sync.progress import Progress
 from tap_github_actions.sync.repositories import Repository, find, resolve
-from tap_github_actions.sync.repository import CHUNK, Chunk, ReplacedError, RepositorySync
+from tap_github_actions.sync.repository import CHUNK, ReplacedError, RepositorySync
+from tap_github_actions.sync.turns import Turns
 from tap_github_actions.times import parse_time
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
     from tap_github_actions.api.client import Client
     from tap_github_actions.api.clock import Clock
     from tap_github_actions.emit import Emitter
+    from tap_github_actions.runs.attempts import Wanted
+    from tap_github_actions.sync.repository import Chunk
 
 STATE_EVERY_SECONDS = 10.0
 STATE_EVERY_RUNS = 250
 DRY_RUN_RUNS = 300
 QUEUE_SIZE = 8
+NEVER = datetime.min.replace(tzinfo=timezone.utc)
 _logger = logging.getLogger("tap-github-actions")
 
 
@@ -48,19 +52,23 @@ class DryRunDoneError(StoppedError):
     """A dry run has seen enough."""
 
 
-@dataclass(frozen=True, slots=True)
-class Started:
-    """A repository's first chunk is about to come."""
+@dataclass(slots=True)
+class Task:
+    """A repository that is read in turns."""
 
-    repository: Repository
-    sync: RepositorySync
+    repository: Repository | None
+    """None where only its name is known."""
+    name: str
+    sync: RepositorySync | None = None
+    chunks: Iterator[Chunk] = field(default_factory=lambda: iter(()))
+    progress: Progress | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Gave:
     """A repository gave a chunk."""
 
-    repository: Repository
+    task: Task
     chunk: Chunk
 
 
@@ -68,12 +76,11 @@ class Gave:
 class Ended:
     """A repository is done, or cannot go on."""
 
-    name: str
-    repository: Repository | None = None
+    task: Task
     error: Exception | None = None
 
 
-Event = Started | Gave | Ended
+Event = Gave | Ended
 
 
 @dataclass(slots=True)
@@ -90,12 +97,11 @@ class Engine:
     limit: int | None = None
     """In a dry run: how many records of each stream are enough."""
     _events: queue.Queue[Event] = field(default_factory=lambda: queue.Queue(QUEUE_SIZE))
-    _todo: list[Repository | str] = field(default_factory=list)
+    _turns: Turns[Task] = field(default_factory=Turns)
     _lock: threading.Lock = field(default_factory=threading.Lock)
     _bookmarks: dict[int, Bookmark] = field(default_factory=dict)
-    _syncs: dict[int, RepositorySync] = field(default_factory=dict)
-    _progress: dict[int, Progress] = field(default_factory=dict)
     _problems: list[str] = field(default_factory=list)
+    _details: ThreadPoolExecutor = field(init=False)
     _claimed: set[int] = field(default_factory=set)
     """Repositories that are read: each once, whatever names it is asked for by."""
     _unsaved_runs: int = 0
@@ -116,10 +122,8 @@ class Engine:
         workers = min(self.settings["max_concurrency"], max(total, 1))
         fatal: Exception | None = None
         with ThreadPoolExecutor(self.settings["max_concurrency"]) as details:
-            threads = [
-                threading.Thread(target=self._work, args=(details,), daemon=True)
-                for _ in range(workers)
-            ]
+            self._details = details
+            threads = [threading.Thread(target=self._work, daemon=True) for _ in range(workers)]
             for thread in threads:
                 thread.start()
             try:
@@ -158,27 +162,32 @@ class Engine:
         }
         found = find(self.client, self.settings, known)
         self._problems += found.problems
-        marked = [each for each in found.repositories if each.id in self._bookmarks]
-        unmarked = [each for each in found.repositories if each.id not in self._bookmarks]
-        self._todo = [*marked, *unmarked, *found.names]
+        for each in sorted(found.repositories, key=self._last_looked_at):
+            self._turns.add(Task(each, each.asked_for or each.name))
+        for name in found.names:
+            self._turns.add(Task(None, name))
         self._claimed = {each.id for each in found.repositories}
-        return len(self._todo)
+        return len(self._turns)
+
+    def _last_looked_at(self, repository: Repository) -> tuple[datetime, datetime]:
+        """Return what puts those first that have waited longest, and among them the shallowest."""
+        bookmark = self._bookmarks.get(repository.id)
+        if bookmark is None or not bookmark.looks:
+            return NEVER, NEVER
+        return bookmark.looks[0].at, bookmark.looks[-1].low
 
     def _consume(self) -> Exception | None:
         """Handle events until one repository has ended; return an error that ends everything."""
         while True:
             event = self._events.get()
-            if isinstance(event, Started):
-                self._syncs[event.repository.id] = event.sync
-                began = self.clock.monotonic()
-                self._progress[event.repository.id] = Progress(event.repository.name, began)
-            elif isinstance(event, Gave):
-                self._write(event.repository, event.chunk)
-            else:
+            if isinstance(event, Ended):
                 return self._end(event)
+            self._write(event.task, event.chunk)
 
-    def _write(self, repository: Repository, chunk: Chunk) -> None:
-        progress = self._progress[repository.id]
+    def _write(self, task: Task, chunk: Chunk) -> None:
+        if task.sync is None or task.progress is None:
+            raise RuntimeError("a repository gave something before it was begun")
+        progress = task.progress
         self.emitter.write(chunk.records)
         for name, _ in chunk.records:
             progress.written[name] = progress.written.get(name, 0) + 1
@@ -194,7 +203,7 @@ class Engine:
         late = now - self._saved_at >= STATE_EVERY_SECONDS
         if late or self._unsaved_runs >= STATE_EVERY_RUNS:
             self._save()
-        window = self._syncs[repository.id].window
+        window = task.sync.window
         if chunk.low is not None and window is not None and progress.due(now):
             calls = self.client.gate.calls_left()
             _logger.info("%s", progress.line(window, chunk.low, now, calls))
@@ -218,16 +227,16 @@ class Engine:
         self._saved_at = self.clock.monotonic()
 
     def _end(self, event: Ended) -> Exception | None:
-        error = event.error
-        if error is None and event.repository is not None:
-            sync = self._syncs.get(event.repository.id)
-            unfinished = len(sync.bookmark.open) if sync else 0
-            _logger.info("%s", self._progress[event.repository.id].summary(unfinished))
+        task, error = event.task, event.error
+        if error is None and task.progress is not None and task.sync is not None:
+            bookmark = task.sync.bookmark
+            summary = task.progress.summary(len(bookmark.open), len(bookmark.gaps))
+            _logger.info("%s", summary)
             return None
         if error is None or isinstance(error, StoppedError):
             return None
         if isinstance(error, (RepositoryError, DeniedError, NotFoundError)):
-            self._problems.append(f"{event.name} ({error})")
+            self._problems.append(f"{task.name} ({error})")
             return None
         return error
 
@@ -244,40 +253,54 @@ class Engine:
 
     # -- in the repositories' threads ------------------------------------------------------------
 
-    def _work(self, details: ThreadPoolExecutor) -> None:
-        while True:
-            with self._lock:
-                if not self._todo:
-                    return
-                task = self._todo.pop(0)
-            name = task if isinstance(task, str) else task.name
+    def _work(self) -> None:
+        while (task := self._turns.take()) is not None:
             try:
-                repository = self._sync(task, details)
+                chunk = self._advance(task)
+            except PAYLOAD_ERRORS as error:
+                _logger.debug("%s", task.name, exc_info=True)
+                problem = f"an answer of GitHub has an unexpected form ({error!r})"
+                self._events.put(Ended(task, RepositoryError(problem)))
             except Exception as error:  # noqa: BLE001 - the main thread decides what it means
-                self._events.put(Ended(name, error=error))
+                self._events.put(Ended(task, error))
             else:
-                self._events.put(Ended(name, repository))
+                if chunk is not None:
+                    self._events.put(Gave(task, chunk))
+                    self._turns.give_back(task, has_last_day=chunk.has_last_day)
+                    continue
+                self._events.put(Ended(task))
+            self._turns.end()
 
-    def _sync(self, task: Repository | str, details: ThreadPoolExecutor) -> Repository | None:
-        if isinstance(task, str):
-            repository, asked_for = resolve(self.client, task), task
+    def _advance(self, task: Task) -> Chunk | None:
+        """Read a repository's next chunk; None when there is none."""
+        if task.sync is None and not self._begin(task):
+            return None
+        try:
+            return next(task.chunks, None)
+        except ReplacedError:
+            if task.repository is None:
+                raise
+            task.repository = resolve(self.client, task.repository.name)
+            self._open(task, task.repository)
+            return next(task.chunks, None)
+
+    def _begin(self, task: Task) -> bool:
+        """Find out which repository a task is about; False when that one is read already."""
+        if task.repository is None:
+            repository = resolve(self.client, task.name)
             with self._lock:
                 if repository.id in self._claimed:
-                    _logger.info("%s is %s, which is read already", task, repository.name)
-                    return None
+                    _logger.info("%s is %s, which is read already", task.name, repository.name)
+                    return False
                 self._claimed.add(repository.id)
-        else:
-            repository, asked_for = task, task.asked_for or task.name
-        try:
-            self._read(repository, asked_for, details)
-        except ReplacedError:
-            repository = resolve(self.client, repository.name)
-            self._read(repository, asked_for, details)
-        return repository
+            task.repository = repository
+        self._open(task, task.repository)
+        return True
 
-    def _read(self, repository: Repository, name: str, details: ThreadPoolExecutor) -> None:
-        bookmark = self._bookmarks.get(repository.id) or Bookmark(repository.id, name)
-        bookmark.repository, bookmark.full_name = name, repository.name
+    def _open(self, task: Task, repository: Repository) -> None:
+        bookmark = self._bookmarks.get(repository.id) or Bookmark(repository.id, task.name)
+        bookmark.repository, bookmark.full_name = task.name, repository.name
+        bookmark.rerun_lookback = lookback = timedelta(days=self.settings["rerun_lookback_days"])
         reader = AttemptReader(
             self.client,
             repository.path,
@@ -288,17 +311,17 @@ class Engine:
             if self.wanted.coverage
             else None,
         )
-        sync = RepositorySync(
+        task.sync = RepositorySync(
             reader,
             bookmark,
-            details,
+            self._details,
             parse_time(self.settings.get("start_date")),
             BACKFILL_DAYS,
-            timedelta(days=self.settings["rerun_lookback_days"]),
+            lookback,
             # GitHub finds large pages hard, and pull requests make up much of them.
             params={} if self.wanted.pull_requests else {"exclude_pull_requests": "true"},
             chunk_size=CHUNK if self.limit is None else min(CHUNK, max(self.limit, 1)),
+            about=repository.about,
         )
-        self._events.put(Started(repository, sync))
-        for chunk in sync.chunks():
-            self._events.put(Gave(repository, chunk))
+        task.progress = Progress(repository.name, self.clock.monotonic())
+        task.chunks = task.sync.chunks()

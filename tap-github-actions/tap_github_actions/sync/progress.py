@@ -46,15 +46,16 @@ class Progress:
             words.append(f"done in about {duration(rest)}")
         return ", ".join(words)
 
-    def summary(self, unfinished: int) -> str:
+    def summary(self, unfinished: int, gaps: int = 0) -> str:
         """Say what was emitted in the end."""
         counts = [
             f"{count:,} {name.replace('workflow_', '').replace('_', ' ')}"
             for name, count in self.written.items()
-            if count
+            if count and name != "github_gaps"
         ]
         line = f"summary: {self.repository}: " + (", ".join(counts) or "nothing new")
-        return line + (f"; {unfinished:,} still unfinished" if unfinished else "")
+        line += f"; {unfinished:,} still unfinished" if unfinished else ""
+        return line + (f"; {gaps:,} not shown by GitHub so far, see github_gaps" if gaps else "")
 
 
 def share_done(window: Window, low: datetime) -> float:

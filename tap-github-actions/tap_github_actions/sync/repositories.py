@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, Any
 
@@ -29,6 +29,8 @@ class Repository:
     name: str
     asked_for: str = ""
     """The name in the settings, where it may be an old one or be spelt otherwise."""
+    about: dict[str, Any] | None = field(default=None, compare=False, repr=False)
+    """What GitHub says about it, where it has been asked."""
 
     @property
     def path(self) -> str:
@@ -102,15 +104,15 @@ def resolve(client: Client, name: str) -> Repository:
         body = client.get_object(f"/repos/{name}")
     except (DeniedError, NotFoundError) as error:
         raise RepositoryError(str(error)) from error
-    return Repository(body["id"], str(body["full_name"]))
+    return Repository(body["id"], str(body.get("full_name") or name), about=body)
 
 
 def _members(client: Client, owner: str, patterns: Sequence[str]) -> Iterator[Repository]:
     """Yield an owner's repositories, archived ones too: their history still counts."""
     for each in _listed(client, owner):
-        name = str(each["full_name"])
+        name = str(each.get("full_name") or "")
         if any(fnmatchcase(name.lower(), pattern.lower()) for pattern in patterns):
-            yield Repository(int(each["id"]), name)
+            yield Repository(int(each["id"]), name, about=each)
 
 
 def _listed(client: Client, owner: str) -> Iterator[dict[str, Any]]:

@@ -1,31 +1,32 @@
 """One repository's sync: what is looked at, what is emitted, and in which order.
 
 Records come in chunks, each with the bookmark as it is true once the chunk is stored. Runs come
-newest first, every attempt with its jobs and steps.
+newest first, every attempt with its jobs and steps. The last day comes first, as chunks of its own,
+so that every repository has it before any goes deeper.
 """
 
 from __future__ import annotations
 
-import hashlib
 import logging
 from copy import deepcopy
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-import msgspec
-
-from tap_github_actions.api.paging import read_all
 from tap_github_actions.errors import RepositoryError
-from tap_github_actions.runs.attempts import LONGEST_RUN, Due, began, due, touched
+from tap_github_actions.runs import gaps
 from tap_github_actions.runs.audit import Audit
-from tap_github_actions.runs.bookmark import OVERLAP, SECOND, Head
+from tap_github_actions.runs.bookmark import SECOND, Head
+from tap_github_actions.runs.due import Due, due
 from tap_github_actions.runs.listing import Listing
-from tap_github_actions.runs.records import created, workflow_record
+from tap_github_actions.runs.records import created
 from tap_github_actions.runs.stretches import stretches
+from tap_github_actions.sync import again
+from tap_github_actions.sync.ledger import Ledger
+from tap_github_actions.sync.surroundings import Surroundings
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
     from concurrent.futures import Executor
 
     from tap_github_actions.api.paging import Page
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
     from tap_github_actions.runs.stretches import Stretch
 
 CHUNK = 50
+LAST_DAY = timedelta(days=1)
 _logger = logging.getLogger("tap-github-actions")
 
 
@@ -52,6 +54,8 @@ class Chunk:
     attempts: int = 0
     seen: int = 0
     low: datetime | None = None
+    has_last_day: bool = False
+    """Whether what follows is no longer the last day."""
 
 
 @dataclass(slots=True)
@@ -74,26 +78,32 @@ class RepositorySync:
     rerun_lookback: timedelta
     params: dict[str, str | int] = field(default_factory=dict)
     chunk_size: int = CHUNK
+    about: dict[str, Any] | None = None
+    """What GitHub says about the repository, where it has been asked anyway."""
     window: Window | None = None
-    _met: set[int] = field(default_factory=set)
+    surroundings: Surroundings = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.surroundings = Surroundings(self.bookmark, self.about)
 
     def chunks(self) -> Iterator[Chunk]:
         """Yield everything new, and move the bookmark along."""
-        wanted = self.reader.wanted
-        listing: Listing | None = None
-        now: datetime | None = None
-        if wanted.any_run:
-            listing = Listing(
-                self.reader.client, self.reader.path, self.params, head=self._usable_head()
-            )
-            first = listing.open()
-            now = first.moment
-            self._recognise(first)
-            listing.path = self.reader.path
-        if wanted.workflows:
-            yield from self._workflows()
-        if listing is not None and now is not None:
-            yield from self._runs(listing, now)
+        if not self.reader.wanted.any_run:
+            yield from self._surroundings(self.reader.client.now())
+            return
+        listing = Listing(
+            self.reader.client, self.reader.path, self.params, head=self._usable_head()
+        )
+        first = listing.open()
+        self._recognise(first)
+        listing.path = self.reader.path
+        yield from self._runs(listing, first.moment)
+
+    @property
+    def is_covered(self) -> bool:
+        """Whether all of the window has been looked at."""
+        low = self.bookmark.covered_from
+        return self.window is None or (low is not None and low <= self.window.start)
 
     def _recognise(self, page: Page) -> None:
         """Notice from the first run that the repository has another name now, or is another one."""
@@ -110,99 +120,110 @@ class RepositorySync:
             self.reader = replace(self.reader, repository=name, path=f"/repos/{name}")
             self.bookmark.full_name = name
 
+    def _surroundings(self, now: datetime, *, is_new: bool = False) -> Iterator[Chunk]:
+        """Yield what is not about single runs."""
+        records = self.surroundings.records(self.reader, now, has_new_workflow=is_new)
+        if records:
+            yield Chunk(self.bookmark.to_state(), records, has_last_day=True)
+
     def _runs(self, listing: Listing, now: datetime) -> Iterator[Chunk]:
         before = deepcopy(self.bookmark)
-        start = self.start_date or now - timedelta(days=self.default_days)
+        start = self.bookmark.begin(self.start_date, now - timedelta(days=self.default_days))
         self.window = Window(start, now)
+        ledger = Ledger(self.bookmark, self.reader.repository, now)
+        ledger.close(gaps.key_of(0, 0, gaps.REPOSITORY))
+        branch = self.surroundings.default_branch(self.reader)
+        self.reader = replace(self.reader, default_branch=branch)
         audit = Audit(listing, before, now)
         head: Head | None = None
         for number, stretch in enumerate(stretches(before.looks, now, start, self.rerun_lookback)):
             for batch in audit.walk(stretch):
-                if number == 0 and head is None:
+                is_first = number == 0 and head is None
+                if is_first:
                     head = self._head(listing, batch)
+                if number == 0 and not listing.is_unchanged:
+                    ledger.walked_from = batch.low
                 self._note_missing(audit)
-                yield from self._batch(batch, stretch, before)
+                yield from self._batch(batch, stretch, before, ledger, is_first=is_first)
+                if is_first:
+                    is_new = has_new_workflow(batch.runs, before)
+                    yield from self._surroundings(now, is_new=is_new)
             if number == 0:
-                yield from self._open_runs(before)
+                yield from self._again(before, ledger)
         self.bookmark.head = head
-        self.bookmark.trim()
-        yield Chunk(self.bookmark.to_state(), [])
+        yield self._chunk(ledger)
 
-    def _batch(self, batch: Batch, stretch: Stretch, before: Bookmark) -> Iterator[Chunk]:
+    def _batch(
+        self,
+        batch: Batch,
+        stretch: Stretch,
+        before: Bookmark,
+        ledger: Ledger,
+        *,
+        is_first: bool,
+    ) -> Iterator[Chunk]:
         """Read what is due among the runs of a batch, a chunk at a time."""
         window = self._window()
-        runs = [run for run in batch.runs if created(run) >= window.start]
-        for at in range(0, max(len(runs), 1), self.chunk_size):
-            part = runs[at : at + self.chunk_size]
-            tasks = [task for run in part if (task := due(run, before)) is not None]
+        line = window.now - LAST_DAY
+        runs = sorted(
+            (run for run in batch.runs if created(run) >= window.start), key=created, reverse=True
+        )
+        fresh = sum(created(run) >= line for run in runs) if is_first else len(runs)
+        for part in parts(len(runs), fresh, self.chunk_size):
+            tasks = [task for run in runs[part] if (task := due(run, before)) is not None]
             outcomes = self._read(tasks)
-            self._settle(part, outcomes)
-            is_last = at + self.chunk_size >= len(runs)
-            low = batch.low if is_last else created(part[-1]) + SECOND
-            self.bookmark.look(max(low, window.start), window.now, stretch.high)
-            yield self._chunk(outcomes, len(part), low)
+            ledger.settle(runs[part], outcomes)
+            # What is left of the batch was created before the run that follows.
+            low = batch.low if part.stop >= len(runs) else created(runs[part.stop]) + SECOND
+            if stretch.high is None or low < stretch.high:
+                self.bookmark.look(max(low, window.start), window.now, stretch.high)
+            yield self._chunk(ledger, outcomes, part.stop - part.start, low, line)
 
-    def _open_runs(self, before: Bookmark) -> Iterator[Chunk]:
-        """Ask for the unfinished runs that the walk did not meet."""
-        left = [run_id for run_id in before.open if run_id not in self._met]
-        for at in range(0, len(left), self.chunk_size):
-            part = left[at : at + self.chunk_size]
-            found = list(self.executor.map(self.reader.refetch, part))
-            for run_id, run in zip(part, found, strict=True):
-                if run is None:
-                    _logger.info(
-                        "%s: run %d was deleted before it ended", self.reader.repository, run_id
-                    )
-                    self.bookmark.open.pop(run_id, None)
-            runs = [run for run in found if run is not None]
-            outcomes = self._read([Due(run, before.open[run["id"]][0]) for run in runs])
-            self._settle(runs, outcomes)
-            yield self._chunk(outcomes, len(runs), None)
+    def _again(self, before: Bookmark, ledger: Ledger) -> Iterator[Chunk]:
+        """Ask for unfinished runs that the walk did not meet, and for what could not be read."""
+        now = self._window().now
+        for run_ids in chunked(again.unfinished(before, ledger), self.chunk_size):
+            yield from self._found(
+                ledger,
+                lambda run_id: again.read_unfinished(
+                    self.reader, run_id, before.open[run_id][0], now
+                ),
+                run_ids,
+            )
+        for missing in chunked(again.unread(before, ledger), self.chunk_size):
+            yield from self._found(
+                ledger, lambda gap: again.read_gap(self.reader, gap, now), missing
+            )
+
+    def _found(
+        self, ledger: Ledger, ask: Callable[[Any], again.Found], asked: Sequence[Any]
+    ) -> Iterator[Chunk]:
+        answers = self.executor.map(ask, asked)
+        found = list(again.without_the_deleted(ledger, answers))
+        outcomes = [each.outcome for each in found]
+        ledger.settle_again(found)
+        yield self._chunk(ledger, outcomes, len(found))
 
     def _read(self, tasks: Sequence[Due]) -> list[Outcome]:
         now = self._window().now
         return list(self.executor.map(lambda task: self.reader.read(task, now), tasks))
 
-    def _settle(self, runs: Sequence[Run], outcomes: Sequence[Outcome]) -> None:
-        """Bring the bookmark's memory of single runs up to date."""
-        bookmark, now = self.bookmark, self._window().now
-        by_run = {outcome.run_id: outcome for outcome in outcomes}
-        for run in runs:
-            run_id = run["id"]
-            self._met.add(run_id)
-            outcome = by_run.get(run_id)
-            final = bookmark.recent.pop(run_id, None)
-            bookmark.open.pop(run_id, None)
-            if outcome is not None:
-                final = outcome.final
-                if outcome.open_from is not None:
-                    self._keep_open(run_id, outcome.open_from, began(run))
-            if final is not None and max(began(run), touched(run)) >= now - OVERLAP:
-                bookmark.recent[run_id] = final
-            workflow, number = run.get("workflow_id"), run.get("run_number")
-            if workflow and number:
-                bookmark.audited(workflow, number)
-                if bookmark.was_missing(workflow, number):
-                    bookmark.found(workflow, number)
-
-    def _keep_open(self, run_id: int, attempt: int, since: datetime) -> None:
-        if self._window().now - since > LONGEST_RUN:
-            _logger.info(
-                "%s: run %d is unfinished since %s, longer than GitHub lets a run live; "
-                "it is not waited for any longer",
-                *(self.reader.repository, run_id, since.date()),
-            )
-        else:
-            self.bookmark.open[run_id] = (attempt, since)
-
-    def _chunk(self, outcomes: Sequence[Outcome], seen: int, low: datetime | None) -> Chunk:
+    def _chunk(
+        self,
+        ledger: Ledger,
+        outcomes: Sequence[Outcome] = (),
+        seen: int = 0,
+        low: datetime | None = None,
+        line: datetime | None = None,
+    ) -> Chunk:
         self.bookmark.trim()
         return Chunk(
             self.bookmark.to_state(),
-            [record for outcome in outcomes for record in outcome.records],
-            sum(outcome.attempts for outcome in outcomes),
+            [*(record for outcome in outcomes for record in outcome.records), *ledger.take()],
+            sum(outcome.emitted for outcome in outcomes),
             seen,
             low,
+            has_last_day=low is None or line is None or low <= line + SECOND,
         )
 
     def _note_missing(self, audit: Audit) -> None:
@@ -234,21 +255,31 @@ class RepositorySync:
             return None
         return Head(listing.etag, key, batch.low)
 
-    def _workflows(self) -> Iterator[Chunk]:
-        """Emit the workflows when any of them has changed."""
-        reader = self.reader
-        found = read_all(reader.client, f"{reader.path}/actions/workflows", "workflows")
-        records = [
-            workflow_record(each, repository=reader.repository, repository_id=reader.repository_id)
-            for each in found
-        ]
-        records.sort(key=lambda record: record["workflow_id"])
-        digest = hashlib.blake2b(msgspec.json.encode(records), digest_size=6).hexdigest()
-        if digest != self.bookmark.workflows:
-            self.bookmark.workflows = digest
-            yield Chunk(self.bookmark.to_state(), [("workflows", record) for record in records])
-
     def _window(self) -> Window:
         if self.window is None:
             raise RuntimeError("the listing has not been opened")
         return self.window
+
+
+def parts(count: int, fresh: int, size: int) -> Iterator[slice]:
+    """Yield which of so many runs are read together: the fresh ones first, even if none is."""
+    for at in range(0, max(fresh, 1), size):
+        yield slice(at, min(at + size, fresh))
+    for at in range(fresh, count, size):
+        yield slice(at, min(at + size, count))
+
+
+def has_new_workflow(runs: Iterable[Run], before: Bookmark) -> bool:
+    """Whether a run is new, and of a workflow that the bookmark does not know."""
+    last = before.looks[0].at if before.looks else None
+    return any(
+        run.get("workflow_id") not in before.numbers
+        for run in runs
+        if last is None or created(run) > last
+    )
+
+
+def chunked(items: Sequence[Any], size: int) -> Iterator[Sequence[Any]]:
+    """Yield items a few at a time."""
+    for at in range(0, len(items), size):
+        yield items[at : at + size]

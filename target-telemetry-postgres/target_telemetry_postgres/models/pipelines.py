@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from datetime import date, datetime
 from decimal import Decimal
+from uuid import UUID
 
 from sqlalchemy import Index, UniqueConstraint, text
 from sqlalchemy.orm import Mapped, mapped_column
@@ -50,6 +51,13 @@ class WorkflowRun(Base):
     html_url: Mapped[str | None]
     pull_request_numbers: Mapped[list[int] | None]
     head_repository: Mapped[str | None]
+    workflow_group: Mapped[str | None]
+    head_commit_at: Mapped[datetime | None]
+    head_commit_author: Mapped[str | None]
+    check_suite_id: Mapped[int | None]
+    referenced_workflows: Mapped[list[str] | None]
+    repository_private: Mapped[bool | None]
+    default_branch: Mapped[str | None]
 
 
 class WorkflowJob(Base):
@@ -83,6 +91,11 @@ class WorkflowJob(Base):
     branch: Mapped[str | None]
     commit_sha: Mapped[str | None]
     html_url: Mapped[str | None]
+    workflow_group: Mapped[str | None]
+    runner_id: Mapped[int | None]
+    runner_os: Mapped[str | None]
+    runner_arch: Mapped[str | None]
+    check_run_url: Mapped[str | None]
 
 
 class WorkflowStep(Base):
@@ -124,6 +137,48 @@ class Workflow(Base):
     workflow_created_at: Mapped[datetime | None]
     workflow_updated_at: Mapped[datetime | None]
     html_url: Mapped[str | None]
+
+
+class Repository(Base):
+    """One repository that is read."""
+
+    __tablename__ = "repositories"
+    __table_args__ = (UniqueConstraint("repository_id"), Index(None, "created_at"))
+
+    repository_id: Mapped[int]
+    repository: Mapped[str | None]
+    private: Mapped[bool | None]
+    visibility: Mapped[str | None]
+    archived: Mapped[bool | None]
+    fork: Mapped[bool | None]
+    default_branch: Mapped[str | None]
+    size: Mapped[int | None]
+    repository_created_at: Mapped[datetime | None]
+    pushed_at: Mapped[datetime | None]
+    html_url: Mapped[str | None]
+
+
+class GitHubGap(Base):
+    """Something that GitHub did not show when it was asked; open until `resolved_at`."""
+
+    __tablename__ = "github_gaps"
+    __table_args__ = (
+        UniqueConstraint("gap_id"),
+        Index(None, "created_at"),
+        Index(None, "repository", "first_seen"),
+    )
+
+    gap_id: Mapped[UUID]
+    repository: Mapped[str | None]
+    repository_id: Mapped[int | None]
+    github_run_id: Mapped[int | None]
+    run_attempt: Mapped[int | None]
+    what: Mapped[str | None]
+    reason: Mapped[str | None]
+    first_seen: Mapped[datetime | None]
+    last_tried: Mapped[datetime | None]
+    tries: Mapped[int | None]
+    resolved_at: Mapped[datetime | None]
 
 
 class RunnerPrice(Base):

@@ -94,7 +94,11 @@ def test_a_payload_full_of_nulls_is_a_record() -> None:
     listing = {"total_count": "2,500+", "workflow_runs": [nulls]}
     with scripted(lambda path: honest(path, runs=listing)) as github:
         lines, _ = read(github)
-    (record,) = (line["record"] for line in lines if line["type"] == "RECORD")
+    (record,) = (
+        line["record"]
+        for line in lines
+        if line["type"] == "RECORD" and line["stream"] == "workflow_runs"
+    )
     assert record["github_run_id"] == record["run_attempt"] == 1
     assert record["completed_at"] is None
 

@@ -202,17 +202,23 @@ def test_a_run_that_never_ends_is_dropped_after_36_days(
     assert "not waited for any longer" in caplog.text
 
 
-def test_a_completed_run_with_an_unfinished_job_waits(
+def test_a_completed_run_does_not_wait_for_a_job_that_ends_later(
     world: World, workflow: Workflow, github: Simulator
 ) -> None:
     jobs = [JobPlan("a", report_lag=HOUR)]
     run = world.add_run(workflow, created=NOON - 10 * MINUTE, jobs=jobs)
     output = run_tap(github)
-    assert "workflow_runs" not in output.records
+    (early,) = output.records["workflow_runs"].values()
+    assert early == truth(world)["workflow_runs"][(run.id, 1)]
+    assert early["conclusion"] == "success"
+    assert early["completed_at"] is None
+    assert "workflow_jobs" not in output.records
     world.clock.advance(HOUR)
     output = run_tap(github, output.state)
-    assert list(output.records["workflow_runs"]) == [(run.id, 1)]
+    assert output.records["workflow_runs"] == truth(world)["workflow_runs"]
     assert output.records["workflow_jobs"] == truth(world)["workflow_jobs"]
+    (gap,) = output.records["github_gaps"].values()
+    assert gap["resolved_at"] is not None
 
 
 def test_what_was_emitted_does_not_change_when_github_touches_it(
@@ -444,7 +450,7 @@ def test_each_stream_is_announced_once(world: World, workflow: Workflow, github:
     fill(world, workflow, 3)
     output = run_tap(github)
     names = [line["stream"] for line in output.lines if line["type"] == "SCHEMA"]
-    assert len(names) == len(set(names)) == 5
+    assert len(names) == len(set(names)) == 7
 
 
 def test_stream_maps_are_honoured(world: World, workflow: Workflow, github: Simulator) -> None:
