@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import math
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
@@ -12,28 +11,19 @@ from tap_github_actions.runs import gaps
 from tap_github_actions.runs.attempts import Outcome, UnreadError
 from tap_github_actions.runs.due import Due
 from tap_github_actions.runs.records import attempt_number
+from tap_github_actions.sync.ledger import Found
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from tap_github_actions.runs.attempts import AttemptReader
     from tap_github_actions.runs.bookmark import Bookmark
-    from tap_github_actions.runs.records import Run
     from tap_github_actions.sync.ledger import Ledger
 
 ASKED_ALWAYS = timedelta(hours=6)
 """Younger unfinished runs are asked for at every sync."""
 GROWTH = 1.25
 _logger = logging.getLogger("tap-github-actions")
-
-
-@dataclass(frozen=True, slots=True)
-class Found:
-    """What asking again gave."""
-
-    run: Run | None
-    """The run, if GitHub shows it."""
-    outcome: Outcome
 
 
 def is_worth_asking(began: datetime, last: datetime | None, now: datetime) -> bool:

@@ -322,6 +322,7 @@ class Engine:
             params={} if self.wanted.pull_requests else {"exclude_pull_requests": "true"},
             chunk_size=CHUNK if self.limit is None else min(CHUNK, max(self.limit, 1)),
             about=repository.about,
+            is_dry_run=self.limit is not None,
         )
         task.progress = Progress(repository.name, self.clock.monotonic())
         task.chunks = task.sync.chunks()

@@ -19,9 +19,17 @@ if TYPE_CHECKING:
     from tap_github_actions.runs.attempts import Outcome
     from tap_github_actions.runs.bookmark import Bookmark
     from tap_github_actions.runs.records import Run
-    from tap_github_actions.sync.again import Found
 
 _logger = logging.getLogger("tap-github-actions")
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What asking again gave."""
+
+    run: Run | None
+    """The run, if GitHub shows it."""
+    outcome: Outcome
 
 
 @dataclass(slots=True)

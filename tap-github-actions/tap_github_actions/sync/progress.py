@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from tap_github_actions.sync.repository import Window
 
 EVERY_SECONDS = 30
+ORDER = ("workflows", "workflow_runs", "workflow_jobs", "workflow_steps")
 
 
 @dataclass(slots=True)
@@ -50,12 +51,17 @@ class Progress:
         """Say what was emitted in the end."""
         counts = [
             f"{count:,} {name.replace('workflow_', '').replace('_', ' ')}"
-            for name, count in self.written.items()
-            if count and name != "github_gaps"
+            for name in sorted(self.written, key=place)
+            if (count := self.written[name])
         ]
         line = f"summary: {self.repository}: " + (", ".join(counts) or "nothing new")
         line += f"; {unfinished:,} still unfinished" if unfinished else ""
         return line + (f"; {gaps:,} not shown by GitHub so far, see github_gaps" if gaps else "")
+
+
+def place(name: str) -> int:
+    """Return a stream's place in the summary."""
+    return ORDER.index(name) if name in ORDER else len(ORDER)
 
 
 def share_done(window: Window, low: datetime) -> float:

@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from tap_github_actions.runs.listing import Batch
     from tap_github_actions.runs.records import Run
     from tap_github_actions.runs.stretches import Stretch
+    from tap_github_actions.sync.ledger import Found
 
 CHUNK = 50
 LAST_DAY = timedelta(days=1)
@@ -80,6 +81,8 @@ class RepositorySync:
     chunk_size: int = CHUNK
     about: dict[str, Any] | None = None
     """What GitHub says about the repository, where it has been asked anyway."""
+    is_dry_run: bool = False
+    """Whether a few of each are enough, and so nothing may come late."""
     window: Window | None = None
     surroundings: Surroundings = field(init=False)
 
@@ -134,6 +137,8 @@ class RepositorySync:
         ledger.close(gaps.key_of(0, 0, gaps.REPOSITORY))
         branch = self.surroundings.default_branch(self.reader)
         self.reader = replace(self.reader, default_branch=branch)
+        if self.is_dry_run:
+            yield from self._surroundings(now)
         audit = Audit(listing, before, now)
         head: Head | None = None
         for number, stretch in enumerate(stretches(before.looks, now, start, self.rerun_lookback)):
@@ -145,7 +150,7 @@ class RepositorySync:
                     ledger.walked_from = batch.low
                 self._note_missing(audit)
                 yield from self._batch(batch, stretch, before, ledger, is_first=is_first)
-                if is_first:
+                if is_first and not self.is_dry_run:
                     is_new = has_new_workflow(batch.runs, before)
                     yield from self._surroundings(now, is_new=is_new)
             if number == 0:
@@ -196,7 +201,7 @@ class RepositorySync:
             )
 
     def _found(
-        self, ledger: Ledger, ask: Callable[[Any], again.Found], asked: Sequence[Any]
+        self, ledger: Ledger, ask: Callable[[Any], Found], asked: Sequence[Any]
     ) -> Iterator[Chunk]:
         answers = self.executor.map(ask, asked)
         found = list(again.without_the_deleted(ledger, answers))
