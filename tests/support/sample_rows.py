@@ -95,3 +95,17 @@ def estimate(number: int, **more: Any) -> dict[str, Any]:
         "truncated": False,
         "model": "m",
     } | more
+
+
+def snapshot(number: int, **more: Any) -> dict[str, Any]:
+    return {
+        "snapshot_id": uuid.UUID(int=number),
+        "repository": "octo/repo",
+        "branch": "main",
+        "commit_sha": f"{number:040x}",
+        "report_name": "coverage.xml",
+        "lines_covered": 80,
+        "lines_total": 100,
+        "percent": 80,
+        "measured_at": NOON + timedelta(hours=number),
+    } | more

@@ -103,6 +103,7 @@ DIALECT = Dialect(
         Column("ttft_ms", ("timetofirsttoken",), "seconds"),
         Column("prompt_name", ("promptname",)),
         Column("user_id", ("userid",)),
+        Column("environment", ("environment",)),
         Column("session_id", ("sessionid",)),
     ),
     derived=(

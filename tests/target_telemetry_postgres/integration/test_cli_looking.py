@@ -10,7 +10,7 @@ from uuid import UUID
 import pytest
 from psycopg import sql
 
-from support.sample_rows import NOON, call, insert, job, run
+from support.sample_rows import NOON, call, insert, job, run, snapshot
 from support.telemetry_command import telemetry
 from target_telemetry_postgres.cli.commands.report import relations_of, report_names
 
@@ -213,7 +213,14 @@ def test_each_report_answers_without_and_with_data(
             "started_at": job(1, 1)["started_at"],
         },
     )
-    insert(database, "llm_calls", call(1), call(2, model="new", estimated_cost=None, success=False))
+    insert(
+        database,
+        "llm_calls",
+        call(1, session_id="s", ttft_ms=300, duration_ms=900),
+        call(2, model="new", estimated_cost=None, success=False),
+        call(3, timestamp=datetime.now(timezone.utc) - timedelta(hours=1)),
+    )
+    insert(database, "coverage_snapshots", snapshot(1), snapshot(2, branch="faster"))
     ran = telemetry("--url", database_url, "report", name, "--since", EVER, "--json")
     assert ran.code == 0, ran.err
     assert ran.json

@@ -21,11 +21,14 @@ from target_telemetry_postgres.cli.session import (
 from target_telemetry_postgres.cli.spans import instant_option
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from datetime import datetime
 
 _FOLDER = "reports"
 _ALL_ROWS = 100_000
 _RELATION = re.compile(r"^\s*(?:from|join)\s+([a-z_]+)", re.IGNORECASE | re.MULTILINE)
+# A column that not everybody may read.
+_NEEDED = re.compile(r"^-- needs: (?P<table>\w+)\.(?P<column>\w+)$", re.MULTILINE)
 _NAMED = re.compile(r"^\s*(?:with\s+)?([a-z_]+) as \($", re.IGNORECASE | re.MULTILINE)
 
 
@@ -65,6 +68,10 @@ Example:
 @click.option(
     "--compare", is_flag=True, help="Show the period of the same length before beside it."
 )
+@click.option(
+    "--base", metavar="REF", help="coverage-change: the branch or commit to compare with."
+)
+@click.option("--head", metavar="REF", help="coverage-change: only this branch or commit.")
 @click.option("--limit", type=click.IntRange(min=1), default=20, show_default=True, help="Rows.")
 @click.option("--sql", "show_sql", is_flag=True, help="Print the query instead of its answer.")
 @output.json_option
@@ -77,6 +84,8 @@ def command(
     since: datetime | None,
     until: datetime | None,
     compare: bool,
+    base: str | None,
+    head: str | None,
     limit: int,
     show_sql: bool,
     as_json: bool,
@@ -84,18 +93,19 @@ def command(
     """Answer questions from the data: durations, flakiness, failures, costs."""
     names = [name] if name else report_names()
     if listing:
+        width = max(map(len, names)) + 2
         for known in names:
-            click.echo(f"{known:16}{title_of(known)}")
+            click.echo(f"{known:{width}}{title_of(known)}")
         return
     if show_sql:
         for known in names:
             click.echo(query_of(known).decode().replace("%%", "%").rstrip() + ";")
         return
     period = Period.of(since, until)
+    more = {"base": base, "head": head, "limit": limit}
     with session.reading() as reader:
         answers = {
-            known: (compared if compare else answer)(reader, known, period, limit)
-            for known in names
+            known: (compared if compare else answer)(reader, known, period, more) for known in names
         }
     if as_json:
         output.print_json(answers[name] if name else answers)
@@ -106,23 +116,30 @@ def command(
         output.print_records(in_columns(rows) if compare else rows, f"{known}: {title_of(known)}")
 
 
-def answer(reader: Reader, name: str, period: Period, limit: int) -> list[Row]:
-    """Run one report; nothing, where its tables are not there yet."""
+def answer(
+    reader: Reader, name: str, period: Period, more: Mapping[str, str | int | None]
+) -> list[Row]:
+    """Run one report; nothing, where its tables are not there, or are closed to this role."""
     query = query_of(name)
-    if not relations_of(query.decode()) <= existing_columns(reader).keys():
+    columns = existing_columns(reader)
+    needed = _NEEDED.search(query.decode())
+    if not relations_of(query.decode()) <= columns.keys() or (
+        needed and needed["column"] not in columns.get(needed["table"], {})
+    ):
         return []
-    return reader.rows(query, {"since": period.since, "until": period.until, "limit": limit})
+    return reader.rows(query, {**more, "since": period.since, "until": period.until})
 
 
-def compared(reader: Reader, name: str, period: Period, limit: int) -> list[Row]:
+def compared(
+    reader: Reader, name: str, period: Period, more: Mapping[str, str | int | None]
+) -> list[Row]:
     """Run one report for a period and the one before, and lay their rows side by side."""
-    before = period.before
     return side_by_side(
-        answer(reader, name, period, limit),
-        answer(reader, name, before, _ALL_ROWS),
+        answer(reader, name, period, more),
+        answer(reader, name, period.before, {**more, "limit": _ALL_ROWS}),
         period,
         keys=key_of(query_of(name).decode()),
-        limit=limit,
+        limit=int(more["limit"] or 0),
     )
 
 
