@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any
 
 from tap_llm_csv.errors import SettingsError
@@ -51,6 +52,25 @@ def _is(kind: str, value: str) -> bool:
         return isinstance(json.loads(value), list if kind == "array" else dict)
     except ValueError:
         return False
+
+
+def refuse_unknown(schema: Mapping[str, Any], config: Mapping[str, Any]) -> None:
+    """Refuse a setting that does not exist: it was misspelt, and something else would happen.
+
+    Raises:
+        SettingsError: With the name that was probably meant.
+    """
+    known = schema["properties"]
+    named = [("", name, known) for name in config]
+    files = config.get("files")
+    for entry in files if isinstance(files, list) else ():
+        inner = known["files"]["items"]["properties"]
+        named += [(" of 'files'", name, inner) for name in entry if isinstance(entry, dict)]
+    for where, name, names in named:
+        if name not in names:
+            near = get_close_matches(name, names, 1)
+            meant = f"; '{near[0]}' is probably meant" if near else ""
+            raise SettingsError(f"there is no setting '{name}'{where}{meant}")
 
 
 def tidy(schema: Mapping[str, Any], config: Mapping[str, Any]) -> dict[str, Any]:

@@ -6,22 +6,26 @@
 from __future__ import annotations
 
 import os
+import re
 from dataclasses import dataclass
 from datetime import datetime, timezone
+from functools import partial
 from typing import TYPE_CHECKING, Any, Literal
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from singer_sdk import typing as th
 
 from tap_llm_csv._shared.own_prices import PriceSettingError
-from tap_llm_csv.dialects.model import PlanOptions
+from tap_llm_csv.dialects import DIALECTS, custom
+from tap_llm_csv.dialects.model import HeaderError, PlanOptions
 from tap_llm_csv.errors import SettingsError
 from tap_llm_csv.pricing.pricer import pricer_for
+from tap_llm_csv.records import secrets
 from tap_llm_csv.records.redact import RedactError, check_rules
 from tap_llm_csv.records.schemas import SCHEMAS
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
 DEFAULT_PATHS = (".telemetry/usage.csv", ".telemetry/records/*.ndjson", ".telemetry/pr-traces/")
 PATH_VARIABLE = "TELEMETRY_CSV_PATH"
@@ -51,6 +55,11 @@ _FILE_PROPERTIES = (
     th.Property("delimiter", th.StringType, description="What separates the cells."),
     th.Property("column_map", _TEXTS, description="Property → the file's column name."),
     th.Property("constants", _ANYTHING, description="Property → a value for every row."),
+    th.Property(
+        "input_includes_cache",
+        th.BooleanType,
+        description="Whether the input column counts cached tokens. Unset: by the columns' names.",
+    ),
 )
 
 CONFIG_JSONSCHEMA: dict[str, Any] = th.PropertiesList(
@@ -69,7 +78,8 @@ CONFIG_JSONSCHEMA: dict[str, Any] = th.PropertiesList(
         description=(
             "Several paths, each with what is special about its files: `path`, `dialect`, "
             "`stream`, `mode` (`append` or `snapshot`), `timezone`, `time_format`, `encoding`, "
-            "`delimiter`, `column_map`, `constants`. Read besides `path` where that is set too."
+            "`delimiter`, `column_map`, `constants`, `input_includes_cache`. Read besides `path` "
+            "where that is set too."
         ),
     ),
     th.Property(
@@ -134,6 +144,17 @@ CONFIG_JSONSCHEMA: dict[str, Any] = th.PropertiesList(
         th.StringType,
         secret=True,
         description="A secret that makes hashed values unguessable; the same key, the same hashes.",
+    ),
+    th.Property(
+        "secrets",
+        th.StringType,
+        default="drop",
+        allowed_values=list(secrets.MODES),
+        description=(
+            "What becomes of columns that are named like a key or password, and of what is shaped "
+            "like a key elsewhere in `extra`, in error messages and in rejected lines: `drop`, "
+            "`hash` or `keep`."
+        ),
     ),
     th.Property(
         "on_reject",
@@ -215,6 +236,8 @@ class Settings:
     replay_rejects: bool = False
     idle_seconds: int = 300
     max_record_lines: int = 1000
+    # Takes out of a message what is shaped like a key.
+    mask: Callable[[str], str] = str
     # Model aliases and price overrides.
     prices: tuple[Mapping[str, str], Mapping[str, Any]] = ({}, {})
 
@@ -233,6 +256,7 @@ def load(config: Mapping[str, Any], environment: Mapping[str, str] | None = None
         sources.insert(0, _source({"path": path}, given))
     elif not sources:
         sources = [_source({"path": each}, given, is_default=True) for each in DEFAULT_PATHS]
+    _check_figures(given)
     redact_rules = given.get("redact") or {}
     prices = given.get("model_aliases") or {}, given.get("price_overrides") or {}
     try:
@@ -251,6 +275,7 @@ def load(config: Mapping[str, Any], environment: Mapping[str, str] | None = None
         replay_rejects=bool(given.get("replay_rejects", False)),
         idle_seconds=int(given.get("idle_seconds", 300)),
         max_record_lines=int(given.get("max_record_lines", 1000)),
+        mask=partial(secrets.masked, how=given.get("secrets", "drop"), key=given.get("redact_key")),
         prices=prices,
     )
 
@@ -293,15 +318,72 @@ def _source(
         price_overrides=given.get("price_overrides") or {},
         redact=given.get("redact") or {},
         redact_key=given.get("redact_key"),
+        cache_inside=entry.get("input_includes_cache"),
+        secrets=given.get("secrets", "drop"),
     )
+    path = os.path.expanduser(str(entry["path"]))
+    _check_format(plan.time_format, path)
+    _check_plan(plan, path)
     return SourceSpec(
-        path=os.path.expanduser(str(entry["path"])),
+        path=path,
         plan=plan,
         mode=entry.get("mode"),
         encoding=merged.get("encoding"),
         delimiter=delimiter,
         is_default=is_default,
     )
+
+
+def _check_figures(given: Mapping[str, Any]) -> None:
+    """Refuse numbers that could never do what was meant."""
+    for name, least in (("max_rejects", 0), ("idle_seconds", 0), ("max_record_lines", 1)):
+        value = given.get(name)
+        if value is not None and value < least:
+            raise SettingsError(f"{name} is {value}: it is a number from {least} on")
+    ratio = given.get("max_reject_ratio")
+    if ratio is not None and not 0 <= ratio <= 1:
+        raise SettingsError(f"max_reject_ratio is {ratio:g}: it is a share, from 0 to 1")
+
+
+def _check_format(time_format: str | None, path: str) -> None:
+    if time_format is None:
+        return
+    try:
+        text = datetime.now(timezone.utc).strftime(time_format)
+        datetime.strptime(text, time_format)  # noqa: DTZ007 - only whether it can be read
+    except (ValueError, re.error) as error:
+        raise SettingsError(
+            f"the time_format '{time_format}' of {path} cannot be used: {error}; write it as "
+            "strptime does, for example %d/%m/%Y %H:%M"
+        ) from error
+
+
+def _check_plan(plan: PlanOptions, path: str) -> None:
+    """Refuse a description of columns that fits no file at all."""
+    if plan.dialect not in {"auto", "custom", *DIALECTS}:
+        raise SettingsError(
+            f"the dialect '{plan.dialect}' of {path} is unknown; use auto, custom or one of "
+            f"{', '.join(DIALECTS)}"
+        )
+    streams = [plan.stream] if plan.stream else list(SCHEMAS)
+    if plan.dialect in DIALECTS:
+        streams = [DIALECTS[plan.dialect].stream]
+    # What a dialect reads from a column can be read from another.
+    columns = {
+        column.target
+        for dialect in DIALECTS.values()
+        if dialect.stream in streams
+        for column in dialect.columns
+    }
+    column_map = {name: title for name, title in plan.column_map.items() if name not in columns}
+    problems = []
+    for stream in streams:
+        try:
+            custom.check(stream, column_map, plan.constants)
+        except HeaderError as error:
+            problems.append(error)
+    if len(problems) == len(streams):
+        raise SettingsError(f"{path}: {problems[0].message}") from problems[0]
 
 
 def _instant(value: str | None) -> str | None:

@@ -22,6 +22,7 @@ from tap_llm_csv.files.bookmark import (
 )
 from tap_llm_csv.files.memory import Memory
 from tap_llm_csv.files.survey import Survey, survey
+from tap_llm_csv.loading.notices import Notices
 from tap_llm_csv.loading.opening import Opening
 from tap_llm_csv.loading.prepare import file_id_of, prepare
 from tap_llm_csv.loading.recount import Recounter
@@ -81,7 +82,7 @@ class Sync:
         self._ends = rotation.Ends()
         self._recounter = Recounter(self._planner, settings, self._ends)
         self._seen_at = datetime.now(timezone.utc).isoformat(timespec="seconds")
-        self._opening = Opening(self._planner, settings, self._seen_at)
+        self._opening = Opening(self._planner, settings, self._seen_at, Notices())
         self._state_at = self._told_at = self._begun_at = time.monotonic()
         self._rows_since_state = self._rows = 0
 

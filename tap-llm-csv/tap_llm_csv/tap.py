@@ -21,8 +21,8 @@ from tap_llm_csv._shared.command import PlainCommand
 from tap_llm_csv._shared.errors import PlainError
 from tap_llm_csv._shared.program import SIGNAL_EXIT
 from tap_llm_csv.command import describe_files
-from tap_llm_csv.environment import tidy, tidy_variables
-from tap_llm_csv.errors import FilesFailedError, InterruptedSyncError
+from tap_llm_csv.environment import refuse_unknown, tidy, tidy_variables
+from tap_llm_csv.errors import FilesFailedError, InterruptedSyncError, SettingsError
 from tap_llm_csv.files.state import readable
 from tap_llm_csv.output.emit import BufferedWriter
 from tap_llm_csv.output.streams import FileStream, StreamOutput
@@ -67,6 +67,7 @@ class TapLLMCsv(Tap):
     @override
     def _validate_config(self, *, raise_errors: bool = True) -> list[str]:
         self._config = tidy(self.config_jsonschema, self._config)
+        refuse_unknown(self.config_jsonschema, self._config)
         return super()._validate_config(raise_errors=raise_errors)
 
     @override
@@ -158,10 +159,12 @@ class TapLLMCsv(Tap):
         config = config or _ConfigInput()
         tap = cls(
             config=config.config,
-            state=None if state is None else readable(json.loads(state.read() or "{}")),
-            catalog=None if catalog is None else json.loads(catalog.read()),
+            state=None if state is None else readable(_json_of(state, "state", "{}")),
+            catalog=None if catalog is None else _json_of(catalog, "catalog"),
             parse_env_config=config.parse_env,
         )
+        # Before any stream is begun: what is wrong with a setting is no stream's failure.
+        settings.load(tap.config)
         # What is loaded by now stays; looking through it again and again costs a tenth of the time.
         gc.freeze()
         tap.sync_all()
@@ -194,3 +197,15 @@ class TapLLMCsv(Tap):
         for line in describe_files(tap.config):
             click.echo(line)
         ctx.exit()
+
+
+def _json_of(file: IO[str], option: str, empty: str = "") -> Any:
+    """Read a file that the command line names.
+
+    Raises:
+        SettingsError: It is no JSON.
+    """
+    try:
+        return json.loads(file.read() or empty)
+    except ValueError as error:
+        raise SettingsError(f"the --{option} file {file.name} is no JSON: {error}") from error

@@ -106,6 +106,7 @@ COST = Dialect(
         Column("details.list_price_usd", ("list_price_usd",), "number"),
     ),
     derived=(_END,),
+    spare=frozenset({"api_key_status"}),
     provider="anthropic",
     key="grain",
 )

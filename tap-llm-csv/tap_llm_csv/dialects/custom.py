@@ -31,6 +31,13 @@ _WITH_KEYS = {estimation.STREAM: estimation.LOG}
 _KEYS: dict[str, Key] = {"llm_calls": "identity", "llm_usage_buckets": "grain"}
 
 
+def is_whole(options: PlanOptions) -> bool:
+    """Whether `column_map` says it all, and not only what a header leaves open."""
+    stream = options.stream or "llm_calls"
+    said = {*options.column_map, *options.constants}
+    return bool(options.column_map) and TIME_COLUMNS.get(stream) in {None, *said}
+
+
 def dialect_for(options: PlanOptions) -> Dialect:
     """The dialect that `column_map` (our column → the file's column) describes."""
     stream = options.stream or "llm_calls"
@@ -77,7 +84,24 @@ def with_map(dialect: Dialect, column_map: Mapping[str, str]) -> Dialect:
     return dataclasses.replace(dialect, columns=tuple(kept))
 
 
+def check(stream: str, column_map: Mapping[str, str], constants: Mapping[str, Any]) -> None:
+    """Refuse what could be read under no header.
+
+    Raises:
+        HeaderError: It names a column that nothing can fill, or gives it what it cannot hold.
+    """
+    for target, header in column_map.items():
+        _column(stream, target, header)
+    for target, value in constants.items():
+        constant(stream, target, value)
+
+
+_IN_SECONDS = {"duration_s": "duration_ms", "ttft_s": "ttft_ms"}
+
+
 def _column(stream: str, target: str, header: str) -> Column:
+    if target in _IN_SECONDS and stream == "llm_calls":
+        return Column(_IN_SECONDS[target], (plain_name(header),), "seconds", required=True)
     kind = column_kind(stream, target)
     inside = target.partition(".")
     if inside[0] in {"dimensions", "extra"} and inside[2]:

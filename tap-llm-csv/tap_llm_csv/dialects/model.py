@@ -42,6 +42,14 @@ class PlanOptions:
     pricing: str = "estimate"
     model_aliases: Mapping[str, str] = field(default_factory=dict)
     price_overrides: Mapping[str, Any] = field(default_factory=dict)
+    cache_inside: bool | None = None
+    secrets: str = "drop"
+
+    @property
+    def paths(self) -> tuple[str, ...]:
+        """The places inside JSON objects that the column map names."""
+        return tuple(name for name in self.column_map.values() if "." in name or "[" in name)
+
     redact: Mapping[str, str] = field(default_factory=dict)
     redact_key: str | None = None
 
@@ -57,6 +65,7 @@ class Column:
         kind: What its cells hold, see `records.cells`.
         required: A header without it is refused.
         filled: A row where it is empty is refused.
+        tail: A second column whose cell follows after a blank: a time of day after its date.
     """
 
     target: str
@@ -64,6 +73,7 @@ class Column:
     kind: Kind = "text"
     required: bool = False
     filled: bool = False
+    tail: str | None = None
 
     def header_in(self, names: Container[str]) -> str | None:
         """The name that counts among those of a file."""
@@ -92,6 +102,7 @@ class Dialect:
         appended: A writer adds lines to the file; otherwise it is an export, read as a whole.
         never_quotes: The writer puts its last column down as it is.
         repeats: Rows of equal identity are as many calls, not one told twice.
+        spare: More columns of the export, which are known to be of no use here.
         keeps_cost: Money stays as the file has it.
         hint: What to say to someone whose file almost fits.
         beside: Other streams that its lines also feed.
@@ -107,6 +118,7 @@ class Dialect:
     identity: tuple[str, ...] = ()
     row_id: str | None = None
     ignored: frozenset[str] = frozenset()
+    spare: frozenset[str] = frozenset()
     nulls: frozenset[str] = frozenset()
     thousands: str = ""
     input_excludes_cache: bool = False

@@ -36,6 +36,7 @@ GENERATIONS = Dialect(
     provider="openrouter",
     key="id",
     row_id="extra.generation_id",
+    spare=frozenset({"cost_web_search", "cost_cache", "cost_file_processing"}),
 )
 
 ACTIVITY = Dialect(

@@ -4,10 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
-from decimal import Decimal
 from typing import TYPE_CHECKING
-
-import msgspec
 
 from tap_llm_csv.dialects.model import HeaderError, plain_name
 from tap_llm_csv.files.bookmark import Bookmark, Window
@@ -19,10 +16,12 @@ from tap_llm_csv.plans.parts import Part, Parts, named
 from tap_llm_csv.plans.plan import RowPlan
 from tap_llm_csv.reading.columns import Table
 from tap_llm_csv.reading.reader import Batch, Broken, Reader
+from tap_llm_csv.records import objects
 from tap_llm_csv.records.cells import RowReject
 from tap_llm_csv.records.identity import Ordinals, uuid_of
 
 if TYPE_CHECKING:
+    from tap_llm_csv.loading.notices import Notices
     from tap_llm_csv.loading.refusals import Place
     from tap_llm_csv.output.emit import Output
     from tap_llm_csv.records.schemas import Record
@@ -31,9 +30,6 @@ if TYPE_CHECKING:
 # Characters that mean something to CSV, put down by a writer that does not know.
 _RECOVERABLE = frozenset({"stray_quote", "unterminated_quote", "bare_cr"})
 Planner = Callable[..., RowPlan]
-
-# A price may have more digits than a float.
-_decode_object = msgspec.json.Decoder(float_hook=Decimal).decode
 
 
 class FileLoad:
@@ -52,6 +48,9 @@ class FileLoad:
         settings: Settings,
         output: Output,
         ordinals: Ordinals,
+        *,
+        paths: Sequence[str] = (),
+        notices: Notices | None = None,
     ) -> None:
         self.bookmark = bookmark
         self.ordinals = ordinals
@@ -60,7 +59,11 @@ class FileLoad:
         self._planner = planner
         self._settings = settings
         self._output = output
+        self._paths = paths
+        self._notices = notices
         self._plan: RowPlan | None = None
+        # Every plan that rows were read by.
+        self._plans: dict[int, RowPlan] = {}
         self._way: FastWay | None = None
         self._send_lines: Callable[[list[str]], None] | None = None
         self._lines: list[str] = []
@@ -87,6 +90,7 @@ class FileLoad:
     def adopt(self, plan: RowPlan) -> None:
         """Read the rows that follow by this plan."""
         self._plan = plan
+        self._note(plan)
         self.bookmark.dialect = plan.dialect
         self._reader.width = plan.field_count
         self._reader.is_row = row_test(plan, self._reader.delimiter)
@@ -95,6 +99,13 @@ class FileLoad:
             self._send_lines = self._output.lines(plan.stream)
         if self._send_lines is not None:
             self._way = fast_way(plan, self.ordinals, self._place.path, self._settings.start)
+
+    def _note(self, plan: RowPlan) -> None:
+        self._plans[id(plan)] = plan
+        if plan.secrets:
+            self._refusals.hides_lines = True
+        if self._notices is not None:
+            self._notices.about(self._place.path, plan)
 
     def run(self) -> Iterator[Batch]:
         """Read to the end.
@@ -116,6 +127,9 @@ class FileLoad:
             if self._refusals.stop is not None:
                 raise self._refusals.stop
         self._write_buckets()
+        if self._notices is not None:
+            for plan in self._plans.values():
+                self._notices.after(self._place.path, plan)
 
     # --- rows ----------------------------------------------------------------------------------
 
@@ -247,19 +261,22 @@ class FileLoad:
         if isinstance(cells, Broken):
             raise RowReject(cells.code, None, cells.message)
         try:
-            value = _decode_object(cells[0])
-        except (msgspec.DecodeError, ValueError, RecursionError) as error:
+            value = objects.decode(cells[0])
+        except (ValueError, RecursionError) as error:
             raise RowReject("bad_json", None, f"the line is no JSON: {error}") from error
         found = []
         for part in self._parts.of(value):
             try:
-                plan = self._planner(tuple(part.row), part.dialect)
+                names = objects.names_of(part.row, self._paths)
+                plan = self._planner(names, part.dialect)
                 found.append((part, plan, plan.convert_object(part.row)))
             except HeaderError as error:
                 raise named(part, RowReject(error.code, None, error.message)) from error
             except RowReject as reject:
                 raise named(part, reject) from reject
             self.bookmark.dialect = plan.dialect
+            if id(plan) not in self._plans:
+                self._note(plan)
         return found
 
     def _finish(

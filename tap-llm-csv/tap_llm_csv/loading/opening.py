@@ -16,6 +16,7 @@ from tap_llm_csv.reading.reader import Reader
 if TYPE_CHECKING:
     from tap_llm_csv.files.bookmark import Bookmark
     from tap_llm_csv.files.job import Job
+    from tap_llm_csv.loading.notices import Notices
     from tap_llm_csv.output.emit import Output
     from tap_llm_csv.plans.choose import Planner
     from tap_llm_csv.records.identity import Ordinals
@@ -25,10 +26,17 @@ if TYPE_CHECKING:
 class Opening:
     """Begins to read files, all by the same settings."""
 
-    def __init__(self, planner: Planner, settings: Settings, seen_at: str = "") -> None:
+    def __init__(
+        self,
+        planner: Planner,
+        settings: Settings,
+        seen_at: str = "",
+        notices: Notices | None = None,
+    ) -> None:
         self._planner = planner
         self._settings = settings
         self._seen_at = seen_at
+        self._notices = notices
 
     @classmethod
     def again(cls, planner: Planner, settings: Settings, seen_at: str = "") -> Opening:
@@ -72,6 +80,7 @@ class Opening:
         load = FileLoad(
             bookmark, Place(file_id, job.path, header.text.encoding, self._seen_at), reader,
             partial(self._planner.plan, job.spec), self._settings, output, ordinals,
+            paths=job.spec.plan.paths, notices=self._notices,
         )  # fmt: skip
         if header.delimiter:
             names = header_at(job, bookmark.header, header)

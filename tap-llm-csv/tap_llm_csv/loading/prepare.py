@@ -6,14 +6,13 @@ import io
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
-import msgspec
-
 from tap_llm_csv.errors import FileError
 from tap_llm_csv.files.bookmark import open_data, stored_as
 from tap_llm_csv.files.header import read_header
 from tap_llm_csv.plans.parts import Parts
 from tap_llm_csv.reading.document import read_document
 from tap_llm_csv.reading.reader import MAX_RECORD_BYTES, Broken, Reader
+from tap_llm_csv.records import objects
 from tap_llm_csv.records.cells import RowReject
 from tap_llm_csv.records.identity import short_hash
 
@@ -95,12 +94,13 @@ def _plan_of_objects(job: Job, header: Header, planner: Planner) -> RowPlan:
         if not line.strip():
             continue
         try:
-            parts = Parts().of(msgspec.json.decode(line.decode(header.text.encoding)))
+            parts = Parts().of(objects.decode(line.decode(header.text.encoding)))
             if parts:
-                return planner.for_file(job.spec, tuple(parts[-1].row), parts[-1].dialect)
+                names = objects.names_of(parts[-1].row, job.spec.plan.paths)
+                return planner.for_file(job.spec, names, parts[-1].dialect)
         except FileError as error:
             wrong = error if wrong is None or wrong.code == "bad_json" else wrong
-        except (RowReject, msgspec.DecodeError, ValueError, RecursionError) as error:
+        except (RowReject, ValueError, RecursionError) as error:
             why = f"none of its first lines is a JSON object: {error}"
             wrong = wrong or FileError("bad_json", why)
     raise wrong or FileError("bad_json", "none of its first lines holds anything")
@@ -142,9 +142,9 @@ def _record(cells: list[str], header: Header, plan: RowPlan) -> dict[str, Any] |
         return None
     try:
         if not header.delimiter:
-            return plan.convert_object(Parts().of(msgspec.json.decode(cells[0]))[-1].row)
+            return plan.convert_object(Parts().of(objects.decode(cells[0]))[-1].row)
         return plan.convert(cells) if len(cells) == plan.field_count else None
-    except (RowReject, msgspec.DecodeError, ValueError, IndexError, RecursionError):
+    except (RowReject, ValueError, IndexError, RecursionError):
         return None
 
 

@@ -35,11 +35,13 @@ class Refusals:
     Attributes:
         rejected: How many lines.
         stop: Why the file is given up, once it is; the batch that led to it is written first.
+        hides_lines: A column of the file holds secrets, so that no line of it is kept as it is.
     """
 
     def __init__(self, place: Place, settings: Settings) -> None:
         self.rejected = 0
         self.stop: FileError | None = None
+        self.hides_lines = False
         self._place = place
         self._settings = settings
         self._records: list[dict[str, Any]] = []
@@ -75,6 +77,9 @@ class Refusals:
 
     def note(self, batch: Batch, index: int, reject: RowReject, severity: str) -> None:
         """Put a line into the ledger."""
+        policy = self._settings.reject_raw
+        if self.hides_lines and policy != "none":
+            policy = "hash"
         self._records.append(
             reject_record(
                 file_id=self._place.file_id,
@@ -86,7 +91,8 @@ class Refusals:
                 message=reject.message,
                 raw=batch.raw(index),
                 encoding=self._place.encoding,
-                policy=self._settings.reject_raw,
+                policy=policy,
+                mask=self._settings.mask,
                 seen_at=self._place.seen_at,
                 severity=severity,
             )

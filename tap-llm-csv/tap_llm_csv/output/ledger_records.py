@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 from tap_llm_csv.records.identity import uuid_of
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from tap_llm_csv.files.bookmark import Bookmark
 
 RAW_BYTES = 2048
@@ -42,6 +44,7 @@ def reject_record(
     policy: str,
     seen_at: str,
     severity: str = "rejected",
+    mask: Callable[[str], str] = str,
 ) -> dict[str, Any]:
     """Build a record of `llm_csv_rejects`; the same line always has the same `reject_id`."""
     if policy in {"none", "hash"}:
@@ -54,14 +57,14 @@ def reject_record(
         "byte_offset": offset,
         "code": code,
         "column_name": column,
-        "message": message.replace("\0", "\\0"),
-        "raw": _kept(raw, encoding, policy),
+        "message": mask(message.replace("\0", "\\0")),
+        "raw": _kept(raw, encoding, policy, mask),
         "severity": severity,
         "seen_at": seen_at,
     }
 
 
-def _kept(raw: bytes, encoding: str, policy: str) -> str | None:
+def _kept(raw: bytes, encoding: str, policy: str, mask: Callable[[str], str]) -> str | None:
     if policy == "none":
         return None
     if policy == "hash":
@@ -70,13 +73,13 @@ def _kept(raw: bytes, encoding: str, policy: str) -> str | None:
         raw = raw[:RAW_BYTES]
         text = raw.decode(encoding, "ignore")
         if "\0" not in text and len(text.encode(encoding)) > RAW_BYTES - 8:
-            return text + " …"
+            return mask(text) + " …"
     try:
         text = raw.decode(encoding)
     except UnicodeDecodeError:
         return "base64:" + base64.b64encode(raw).decode()
     # A NUL is a character that databases refuse.
-    return text if "\0" not in text else "base64:" + base64.b64encode(raw).decode()
+    return mask(text) if "\0" not in text else "base64:" + base64.b64encode(raw).decode()
 
 
 def file_record(

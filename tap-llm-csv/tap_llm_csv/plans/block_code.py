@@ -7,6 +7,7 @@ encoder would say, or it refuses the block as a whole (docs/decisions/0043).
 
 from __future__ import annotations
 
+from functools import partial
 from operator import add
 from typing import TYPE_CHECKING, Any
 
@@ -33,6 +34,8 @@ _CAREFUL = frozenset({
     "cache_read_tokens", "cache_write_tokens", "_cache_write_1h_tokens", "reasoning_tokens",
     "_special",
 })  # fmt: skip
+# Computed, and nothing in nearly every row; a block where it is something takes the careful way.
+_MOSTLY_NOTHING = frozenset({"extra.total_tokens"})
 
 
 class BlockPlan:
@@ -56,7 +59,7 @@ class BlockPlan:
             for column, place, header in code.places
         ]
         self._extras = [
-            (name, place, reader_of(code.dialect, "free_text", name))
+            (name, place, partial(_read_extra, code.extra_reader(name), name))
             for name, place in code.extras.items()
         ]
         self._table = code.pricer.table(code.dialect.provider)
@@ -85,19 +88,28 @@ class BlockPlan:
             found = cells[column.target] = read(columns[place])
             if column.filled and None in found.values:
                 raise NotPlainError
-        for derived in self._derived:
-            inputs = [cells[name].values if name in cells else None for name in derived.inputs]
-            cells[derived.target] = valued(_apply(derived.function, inputs))
+        self._derive(cells)
         for target, constant in self._constants.items():
             given = cells[target].values if target in cells else [None] * len(columns[0])
             cells[target] = valued([constant if value is None else value for value in given])
         if "total_tokens" in self._code.names:
             cells["total_tokens"] = _total(cells["input_tokens"], cells["output_tokens"])
-        if self._extras:
+        if "extra" in self._code.names:
             cells["extra"] = self._gather(columns)
         if "estimated_cost" in self._code.names:
             self._price(cells)
         return cells
+
+    def _derive(self, cells: dict[str, Cells]) -> None:
+        for derived in self._derived:
+            inputs = [cells[name].values if name in cells else None for name in derived.inputs]
+            values = _apply(derived.function, inputs)
+            if derived.target not in _MOSTLY_NOTHING:
+                cells[derived.target] = valued(values)
+            elif any(value is not None for value in values):
+                raise NotPlainError
+        if "error_message" in cells and any(texts := cells["error_message"].values):
+            cells["error_message"] = valued([text and self._code.mask(text) for text in texts])
 
     def _reader(
         self, column: Column, header: str, *, is_counted: bool
@@ -115,6 +127,8 @@ class BlockPlan:
         return block_cells.labels(read)
 
     def _gather(self, columns: Sequence[list[str]]) -> Cells:
+        if not self._extras:
+            return Cells((), ["null"] * len(columns[0]), ())
         parts = [(name, each(read, columns[place])) for name, place, read in self._extras]
         names = [name for name, _ in parts]
         rows = zip(*(values for _, values in parts), strict=True)
@@ -193,6 +207,10 @@ def _comprehension(
     return function
 
 
+def _read_extra(read: Callable[[str, str], str | None], name: str, cell: str) -> str | None:
+    return read(cell, name)
+
+
 def _apply(function: Callable[..., Any], inputs: Sequence[Sequence[Any] | None]) -> list[Any]:
     """Call a function of several columns; None is a column that the file does not have."""
     given = [values for values in inputs if values is not None]
@@ -236,7 +254,8 @@ def compile_block(code: RowCode) -> BlockPlan | None:
         and not dialect.keeps_cost
         and told.isdisjoint(_CAREFUL)
         and {_TIME, "model", *_COUNTED} <= told
-        and not any("." in target for target in told)
+        and not any("." in target for target in told - _MOSTLY_NOTHING)
+        and not any(column.tail for column, _, _ in code.places)
         and not any(column.kind == "json" for column, _, _ in code.places)
     )
     return BlockPlan(code) if is_simple else None

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from tap_llm_csv.dialects import DIALECTS, custom
+from tap_llm_csv.dialects import DIALECTS, custom, home_made
 from tap_llm_csv.dialects.model import Dialect, HeaderError, PlanOptions, plain_name
 from tap_llm_csv.errors import FileError
 from tap_llm_csv.plans import header_match
@@ -94,19 +94,44 @@ def plan_for(header: Sequence[str], options: PlanOptions, pricer: Pricer | None 
 
 def _dialect_of(header: Sequence[str], options: PlanOptions) -> Dialect:
     name = options.dialect
-    if name == "auto" and not options.column_map:
-        names = [plain_name(title) for title in header]
-        candidates = [
-            dialect
-            for dialect in DIALECTS.values()
-            if options.stream is None or dialect.stream == options.stream
-        ]
-        return header_match.choose(names, candidates)
-    if name in {"auto", "custom"}:
+    if name == "custom" or (name == "auto" and custom.is_whole(options)):
         return custom.dialect_for(options)
+    if name == "auto":
+        return custom.with_map(_found(header, options), options.column_map)
+    if name == "base":
+        made = _home_made(header, options) or DIALECTS[name]
+        return custom.with_map(made, options.column_map)
     if name not in DIALECTS:
         raise HeaderError(
             "unknown_header",
             f"there is no dialect {name}; the dialects are {', '.join(DIALECTS)} and custom",
         )
     return custom.with_map(DIALECTS[name], options.column_map)
+
+
+def _found(header: Sequence[str], options: PlanOptions) -> Dialect:
+    """The export that a header is known by, else the log that its names tell of."""
+    candidates = [
+        dialect
+        for dialect in DIALECTS.values()
+        if options.stream is None or dialect.stream == options.stream
+    ]
+    try:
+        dialect = header_match.choose([plain_name(title) for title in header], candidates)
+    except HeaderError as error:
+        made = _home_made(header, options) if error.code != "ambiguous_header" else None
+        if made is None or header_match.is_nearly(header, candidates, but=made):
+            raise
+        return made
+    return (_home_made(header, options) or dialect) if dialect.name == "base" else dialect
+
+
+def _home_made(header: Sequence[str], options: PlanOptions) -> Dialect | None:
+    if options.stream not in {None, "llm_calls"}:
+        return None
+    mapped = {plain_name(title) for title in options.column_map.values()}
+    return home_made.dialect_for(
+        [title for title in header if plain_name(title) not in mapped],
+        given={*options.constants, *options.column_map},
+        cache_inside=options.cache_inside,
+    )

@@ -13,13 +13,21 @@ from tap_llm_csv.pricing.pricer import UNPRICEABLE
 from tap_llm_csv.records.schemas import COST_COLUMNS, TIME_COLUMNS
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+    from decimal import Decimal
+
     from tap_llm_csv.plans.source import Source
 
 _SPLIT = ("cache_read_tokens", "cache_write_tokens", "_cache_write_1h_tokens", "reasoning_tokens")
 
 
-def write(code: Source) -> None:
-    """Write the lines that fill the cost, its source and its price version."""
+def write(code: Source, below_zero: Callable[[Decimal], None]) -> None:
+    """Write the lines that fill the cost, its source and its price version.
+
+    Args:
+        code: The function so far.
+        below_zero: What the function calls with a cost below 0.
+    """
     target = COST_COLUMNS.get(code.dialect.stream)
     if target is None or code.dialect.keeps_cost:
         return
@@ -38,6 +46,8 @@ def write(code: Source) -> None:
         code.say(f"if {source} is None and {cost} is not None: {source} = 'provided'")
     else:
         code.say(f"{source} = None if {cost} is None else 'provided'")
+    if provided:
+        code.say(f"if {cost} is not None and {cost} < 0: {code.put('odd', below_zero)}({cost})")
     if mode != "provided" and {"model", "input_tokens", "output_tokens"} <= code.names.keys():
         _estimate(code, cost, source, always=not provided or mode == "recalculate")
 

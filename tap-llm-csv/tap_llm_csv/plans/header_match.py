@@ -5,12 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from tap_llm_csv.dialects.home_names import looks_like
 from tap_llm_csv.dialects.model import Dialect, HeaderError, plain_name
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
 _SHOWN = 12
+# A dialect that needs fewer columns is not told by them.
+_TELLING = 3
 
 
 def choose(names: Sequence[str], dialects: Sequence[Dialect]) -> Dialect:
@@ -40,11 +43,13 @@ class Layout:
     Attributes:
         cells: The names that the dialect reads, in plain form → their places.
         extras: The names it does not know, as written → their places.
+        doubts: Those of them that look like something a call is told by → what they look like.
     """
 
     cells: Mapping[str, int]
     extras: Mapping[str, int]
     width: int
+    doubts: Mapping[str, str]
 
 
 def layout_of(header: Sequence[str], dialect: Dialect) -> Layout:
@@ -52,6 +57,7 @@ def layout_of(header: Sequence[str], dialect: Dialect) -> Layout:
     names = [plain_name(title) for title in header]
     present = set(names)
     read = {name for column in dialect.columns if (name := column.header_in(present)) is not None}
+    read.update(column.tail for column in dialect.columns if column.tail is not None)
     cells: dict[str, int] = {}
     extras: dict[str, int] = {}
     for place, (name, title) in enumerate(zip(names, header, strict=True)):
@@ -65,7 +71,24 @@ def layout_of(header: Sequence[str], dialect: Dialect) -> Layout:
     for headers in dialect.required_headers():
         if not any(name in cells for name in headers):
             raise _missing([" or ".join(headers)], dialect)
-    return Layout(cells, extras, len(header))
+    doubts = {
+        title: what
+        for title in extras
+        if plain_name(title) not in dialect.spare and (what := looks_like(title)) is not None
+    }
+    return Layout(cells, extras, len(header), doubts)
+
+
+def is_nearly(header: Sequence[str], dialects: Sequence[Dialect], *, but: Dialect) -> bool:
+    """Whether a header is that of an export which lost a column, and not what it was taken for."""
+    present = {plain_name(title) for title in header}
+    unread = present.difference(*(column.headers for column in but.columns))
+    for dialect in dialects:
+        needed = dialect.required_headers()
+        missing = sum(present.isdisjoint(headers) for headers in needed)
+        if len(needed) >= _TELLING and missing <= 1 and unread & _known(dialect):
+            return dialect.name != but.name
+    return False
 
 
 def _known(dialect: Dialect) -> frozenset[str]:

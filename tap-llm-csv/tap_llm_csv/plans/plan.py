@@ -11,6 +11,7 @@ from tap_llm_csv.plans.block_code import BlockPlan, compile_block
 from tap_llm_csv.plans.header_match import layout_of
 from tap_llm_csv.plans.row_code import RowCode
 from tap_llm_csv.records import merge, redact
+from tap_llm_csv.records.objects import value_at
 from tap_llm_csv.records.schemas import TIME_COLUMNS, Record
 
 if TYPE_CHECKING:
@@ -37,6 +38,9 @@ class RowPlan:
         row_id: A record → the provider's own id, None where the row has none.
         merge: Two records of one key in one file → the one that stands for both.
         redact: Changes a record as `redact` asks, after `identity`; None: nothing is asked.
+        doubts: What looks like something a call is told by, but was not understood.
+        secrets: Columns that hold secrets by their names, and are not stored as they are.
+        below_zero: Costs below 0 that rows had; who tells of them empties it.
         block: Reads many rows at once; None where the dialect needs them one by one.
         beside: Other streams that the rows' lines also feed.
         documents: The columns whose cells are JSON.
@@ -56,6 +60,9 @@ class RowPlan:
     row_id: Callable[[Record], str | None]
     merge: Callable[[Record, Record], Record]
     redact: Callable[[Record], None] | None
+    doubts: Mapping[str, str]
+    secrets: tuple[str, ...]
+    below_zero: list[Decimal]
     block: BlockPlan | None = None
     beside: tuple[str, ...] = ()
     documents: frozenset[str] = frozenset()
@@ -63,7 +70,7 @@ class RowPlan:
     def convert_object(self, row: Mapping[str, Any]) -> Record:
         """The same for a JSON object whose keys are the header; missing keys are empty cells."""
         return self.convert([
-            (as_document if name in self.documents else as_cell)(row.get(name))
+            (as_document if name in self.documents else as_cell)(value_at(row, name))
             for name in self.header
         ])  # fmt: skip
 
@@ -98,7 +105,8 @@ def compile_plan(
     Raises:
         HeaderError: It lacks a column that the dialect needs, or the settings do not fit it.
     """
-    code = RowCode(dialect, layout_of(header, dialect), options, pricer)
+    layout = layout_of(header, dialect)
+    code = RowCode(dialect, layout, options, pricer)
     convert = code.convert()
     return RowPlan(
         dialect=dialect.name,
@@ -115,6 +123,9 @@ def compile_plan(
         row_id=_row_id(dialect.row_id),
         merge=merge.sums if dialect.key == "grain" else merge.greatest,
         redact=redact.compile_rules(options.redact, options.redact_key, dialect.stream),
+        doubts=layout.doubts,
+        secrets=code.secrets,
+        below_zero=code.below_zero,
         block=compile_block(code),
         beside=dialect.beside,
         documents=frozenset(

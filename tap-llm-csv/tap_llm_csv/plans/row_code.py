@@ -16,12 +16,13 @@ from tap_llm_csv.dialects import custom
 from tap_llm_csv.dialects.model import Column, Dialect, HeaderError, PlanOptions
 from tap_llm_csv.plans import cost_code
 from tap_llm_csv.plans.source import Source
-from tap_llm_csv.records import cells, merge
+from tap_llm_csv.records import cells, merge, secrets
 from tap_llm_csv.records.schemas import TIME_COLUMNS, UNTIMED, Record, column_names
 from tap_llm_csv.records.times import Instants
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
+    from decimal import Decimal
 
     from tap_llm_csv.plans.header_match import Layout
     from tap_llm_csv.pricing.pricer import Pricer
@@ -44,11 +45,27 @@ class RowCode(Source):
         self.places: list[tuple[Column, int, str]] = []
         """Each column that the file has, where, and under which name."""
         self._width = layout.width
+        self._tails = layout.cells
+        keeps = options.secrets == secrets.KEEP
+        self.secrets = () if keeps else tuple(filter(secrets.is_secret_name, self.extras))
+        self.below_zero: list[Decimal] = []
         self._instants: dict[tuple[str, str | None], Instants] = {}
         for column in dialect.columns:
             header = column.header_in(layout.cells)
             if header is not None:
                 self.places.append((column, layout.cells[header], header))
+
+    def extra_reader(self, name: str) -> Callable[[str, str], str | None]:
+        """What reads the cells of a column that the dialect does not know."""
+        return secrets.reader(name, self.options.secrets, self.options.redact_key)
+
+    def mask(self, text: str) -> str:
+        """A message without what is shaped like a key in it."""
+        return secrets.masked(text, self.options.secrets, self.options.redact_key)
+
+    def clean(self, value: Any) -> Any:
+        """An object without the secrets in it."""
+        return secrets.cleaned(value, self.options.secrets, self.options.redact_key)
 
     def ends_in_free_text(self) -> bool:
         """Whether the header's last column is one that may hold anything."""
@@ -58,12 +75,19 @@ class RowCode(Source):
     def convert(self) -> Callable[[Sequence[str]], Record]:
         """Compile the row function."""
         for column, place, header in self.places:
-            self._read(column, f"c{place}", header)
+            cell = f"c{place}"
+            if column.tail is not None:
+                self.say(f"_when = {cell} + ' ' + c{self._tails[column.tail]}")
+                cell = "_when"
+            self._read(column, cell, header)
         self._derive()
+        if "error_message" in self.names and self.options.secrets != secrets.KEEP:
+            message = self.names["error_message"]
+            self.say(f"if {message}: {message} = {self.put('mask', self.mask)}({message})")
         self._fill_constants()
         self._check_time()
         self._count_tokens()
-        cost_code.write(self)
+        cost_code.write(self, self.below_zero.append)
         self._gather_rest()
         self.say("return {" + ", ".join(self._properties()) + "}")
         cells = "".join(f"c{place}, " for place in range(self._width))
@@ -207,14 +231,17 @@ class RowCode(Source):
             for name, local in self.names.items()
             if name.startswith(f"{target}.")
         ]
-        read = self.put("read", cells.free_text)
-        pairs += [f"({name!r}, {read}(c{place}, {name!r}))" for name, place in more.items()]
+        pairs += [
+            f"({name!r}, {self.put('read', self.extra_reader(name))}(c{place}, {name!r}))"
+            for name, place in more.items()
+        ]
         given = self.names.get(target)
         if given is not None:
             message = f"{target} is no JSON object"
             self.say(
                 f"if {given} is not None and not isinstance({given}, dict):",
                 f"    raise RowReject('bad_json', {target!r}, {message!r})",
+                f"{given} = {self.put('clean', self.clean)}({given})",
             )
             pairs.insert(0, f"*({given} or {{}}).items()")
         if len(pairs) > (given is not None):

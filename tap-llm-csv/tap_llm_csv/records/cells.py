@@ -177,19 +177,22 @@ def json_value(cell: str, column: str) -> Any:
         raise RowReject(
             "bad_json", column, f"{column} is {shown(cell)}, which is not JSON"
         ) from None
-    if "\\ud" in cell.lower() and not _is_unicode(value):
-        raise RowReject("bad_json", column, f"{column} holds half of a surrogate pair")
+    if "\\ud" in cell.lower():
+        value = mended(value)
     if "\\u0000" in cell and _has_nul(value):
         raise RowReject("nul_byte", column, f"{column} holds a NUL, which jsonb cannot store")
     return value
 
 
-def _is_unicode(value: Any) -> bool:
-    try:
-        json.dumps(value, ensure_ascii=False).encode()
-    except UnicodeEncodeError:
-        return False
-    return True
+def mended(value: Any) -> Any:
+    """JSON whose halves of surrogate pairs, which are no characters, are replaced by U+FFFD."""
+    if isinstance(value, str):
+        return value.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
+    if isinstance(value, list):
+        return [mended(item) for item in value]
+    if isinstance(value, dict):
+        return {mended(name): mended(item) for name, item in value.items()}
+    return value
 
 
 def _has_nul(value: Any) -> bool:

@@ -9,9 +9,14 @@ from __future__ import annotations
 import re
 from datetime import datetime, timedelta, timezone, tzinfo
 from decimal import Decimal, InvalidOperation
+from functools import cache
+from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
 from tap_llm_csv.records.cells import RowReject, bare, shown
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 UTC = timezone.utc
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -19,6 +24,12 @@ _ISO = re.compile(
     r"([0-9]{4})-([0-9]{2})-([0-9]{2})"
     r"(?:[T ]([0-9]{2}):([0-9]{2})(?::([0-9]{2})(?:[.,]([0-9]+))?)?"
     r"\s*(Z|UTC|GMT|[+-][0-9]{2}(?::?[0-9]{2}(?::?[0-9]{2})?)?)?)?",
+    re.IGNORECASE,
+)
+# 20250623-224532; without anything between only in years that no epoch could mean.
+_DIGITS = re.compile(
+    r"((?:19|20)[0-9]{2}|[0-9]{4}(?=[0-9]{4}[-_T ]))([0-9]{2})([0-9]{2})[-_T ]?"
+    r"([0-9]{2})([0-9]{2})([0-9]{2})(Z)?",
     re.IGNORECASE,
 )
 _HOUR = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}[T ][0-9]{2}")
@@ -42,15 +53,12 @@ class Instants:
         self._zone: tzinfo = UTC if zone.upper() in {"UTC", "Z"} else ZoneInfo(zone)
         self._format = time_format
         self.hours: dict[str, str] = _Hours()
-        self.clock: dict[str, str] = {}
-        self.seconds: dict[str, str] = {}
+        self.clock: Mapping[str, str] = {}
+        self.seconds: Mapping[str, str] = {}
         self.tails: dict[str, str] = _Tails(naive_is_utc=self._zone is UTC)
         if time_format is None:
-            tails = ("Z", "") if self._zone is UTC else ("Z",)
-            for second in range(3600):
-                text = f":{second // 60:02d}:{second % 60:02d}"
-                self.seconds[text] = text
-                self.clock.update((text + tail, text + "+00:00") for tail in tails)
+            self.seconds = _seconds_of_an_hour()
+            self.clock = _clock(naive_is_utc=self._zone is UTC)
 
     def text(self, cell: str, column: str) -> str | None:
         """The instant in its normal form, or None for an empty cell."""
@@ -82,9 +90,25 @@ class Instants:
                 int((fraction or "")[:6].ljust(6, "0")),
                 tzinfo=self._zone if zone is None else _offset(zone),
             )  # fmt: skip
+        if found := _DIGITS.fullmatch(plain):
+            year, month, day, hour, minute, second = map(int, found.groups()[:6])
+            zone_given = UTC if found[7] else self._zone
+            return datetime(year, month, day, hour, minute, second, tzinfo=zone_given)
         if _EPOCH_TEXT.fullmatch(plain):
             return _from_epoch(Decimal(plain))
         raise ValueError(plain)
+
+
+@cache
+def _seconds_of_an_hour() -> Mapping[str, str]:
+    texts = (f":{second // 60:02d}:{second % 60:02d}" for second in range(3600))
+    return {text: text for text in texts}
+
+
+@cache
+def _clock(*, naive_is_utc: bool) -> Mapping[str, str]:
+    tails = ("Z", "") if naive_is_utc else ("Z",)
+    return {text + tail: text + "+00:00" for text in _seconds_of_an_hour() for tail in tails}
 
 
 class _Hours(dict[str, str]):

@@ -68,7 +68,7 @@ def test_buckets_can_be_described_too() -> None:
     ("options", "message"),
     [
         ({"column_map": {"timestamp": "When", "colour": "who"}}, "colour"),
-        ({"column_map": {"model": "LLM"}}, "timestamp"),
+        ({"column_map": {"model": "LLM"}, "dialect": "custom"}, "timestamp"),
         ({"column_map": {**MAP, "user_id": "whom"}}, "whom"),
         ({"column_map": MAP, "constants": {"colour": "red"}}, "colour"),
         ({"column_map": MAP, "constants": {"input_tokens": "many"}}, "input_tokens"),
