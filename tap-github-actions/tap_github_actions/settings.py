@@ -15,8 +15,22 @@ if TYPE_CHECKING:
 
 ENVIRONMENT = {"repositories": "GITHUB_REPOSITORY", "api_url_base": "GITHUB_API_URL"}
 """Settings that GitHub Actions sets by itself."""
-LISTS = ("repositories", "organizations", "additional_auth_tokens", "coverage_artifacts")
-INTEGERS = ("rerun_lookback_days", "max_concurrency", "max_wait_seconds", "rate_limit_reserve")
+LISTS = (
+    "repositories",
+    "organizations",
+    "exclude_repositories",
+    "additional_auth_tokens",
+    "coverage_artifacts",
+)
+INTEGERS = (
+    "rerun_lookback_days",
+    "max_concurrency",
+    "max_requests_per_minute",
+    "max_wait_seconds",
+    "rate_limit_reserve",
+)
+BOOLEANS = ("include_archived", "include_forks")
+ON_REPOSITORY_ERROR = ("continue", "fail")
 MAX_RERUN_LOOKBACK_DAYS = 400
 MAX_CONCURRENCY = 100
 BACKFILL_DAYS = 30
@@ -80,6 +94,37 @@ SCHEMA = th.PropertiesList(
         description="Organizations of which every repository that the token can see is read.",
     ),
     th.Property(
+        "exclude_repositories",
+        _STRINGS,
+        title="Excluded repositories",
+        description="`owner/name`, `*` allowed: not read, however else they are named.",
+    ),
+    th.Property(
+        "include_archived",
+        th.BooleanType,
+        default=True,
+        title="Archived repositories",
+        description="Whether `organizations` and `owner/*` stand for archived repositories too.",
+    ),
+    th.Property(
+        "include_forks",
+        th.BooleanType,
+        default=True,
+        title="Forks",
+        description="Whether `organizations` and `owner/*` stand for forks too.",
+    ),
+    th.Property(
+        "on_repository_error",
+        th.StringType,
+        allowed_values=list(ON_REPOSITORY_ERROR),
+        default="continue",
+        title="Repositories that are refused",
+        description="What a repository that `organizations` or `owner/*` stand for, and that "
+        "GitHub refuses to show (403, 404, 451), does to the run: `continue` names it in the "
+        "log and in `github_gaps`, `fail` also ends with exit code 1. One that is named in "
+        "`repositories` always does. The others are read in any case.",
+    ),
+    th.Property(
         "start_date",
         th.DateTimeType,
         title="Start date",
@@ -125,6 +170,14 @@ SCHEMA = th.PropertiesList(
         description="The most requests under way at any time.",
     ),
     th.Property(
+        "max_requests_per_minute",
+        th.IntegerType,
+        default=850,
+        title="Requests a minute",
+        description="The most requests within any sixty seconds. GitHub allows 900, and refuses "
+        "everything for a minute after that.",
+    ),
+    th.Property(
         "max_wait_seconds",
         th.IntegerType,
         default=900,
@@ -167,6 +220,9 @@ def normalised(config: Mapping[str, Any], environment: Mapping[str, str]) -> dic
     for name in INTEGERS:
         if isinstance(settings.get(name), str):
             settings[name] = as_integer(name, settings[name])
+    for name in BOOLEANS:
+        if isinstance(settings.get(name), str):
+            settings[name] = as_boolean(name, settings[name])
     if not isinstance(settings.get("auth_token", ""), str):
         # The check against the schema would quote it.
         raise ConfigError("auth_token must be a text.")
@@ -195,6 +251,7 @@ def check(settings: Mapping[str, Any]) -> None:
     """
     ranges = {
         "max_concurrency": (1, MAX_CONCURRENCY),
+        "max_requests_per_minute": (1, None),
         "max_wait_seconds": (0, None),
         "rate_limit_reserve": (0, None),
         "rerun_lookback_days": (0, MAX_RERUN_LOOKBACK_DAYS),
@@ -209,6 +266,9 @@ def check(settings: Mapping[str, Any]) -> None:
             f"start_date is '{settings['start_date']}'; it must be a date such as 2026-01-31 or "
             "2026-01-31T00:00:00Z."
         )
+    on_error = settings.get("on_repository_error", ON_REPOSITORY_ERROR[0])
+    if on_error not in ON_REPOSITORY_ERROR:
+        raise ConfigError(f"on_repository_error is '{on_error}'; it must be continue or fail.")
     for name in settings.get("repositories", ()):
         owner, slash, repository = name.partition("/")
         if not (owner and slash and repository) or "/" in repository or "*" in owner:
@@ -249,6 +309,14 @@ def as_integer(name: str, value: str) -> int:
         return int(value)
     except ValueError:
         raise ConfigError(f"{name} is '{value}'; it must be a whole number.") from None
+
+
+def as_boolean(name: str, value: str) -> bool:
+    """Return a yes or no that was given as text."""
+    found = {"true": True, "1": True, "yes": True, "false": False, "0": False, "no": False}
+    if value.strip().lower() not in found:
+        raise ConfigError(f"{name} is '{value}'; it must be true or false.")
+    return found[value.strip().lower()]
 
 
 def as_object(name: str, value: str) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -88,6 +89,12 @@ def raise_refusal(response: requests.Response, token: str) -> None:
         return
     said = message_of(response)
     path = urlsplit(response.url).path
+    if is_web_page(response) and status not in (NOT_FOUND, UNAUTHORIZED):
+        host = urlsplit(response.url).netloc.rpartition("@")[2]
+        raise DeniedError(
+            f"{status} with a web page for {path}: that is not GitHub's API, but a proxy or "
+            f"firewall in the way, or another server at {host} (see HTTPS_PROXY and api_url_base)"
+        )
     if status == UNAUTHORIZED:
         raise CredentialsError(
             f"GitHub refused the token from {token} (401 {said}): "
@@ -101,7 +108,23 @@ def raise_refusal(response: requests.Response, token: str) -> None:
         raise PaginationLimitError(said)
     needed = response.headers.get("X-Accepted-GitHub-Permissions")
     hint = f"; it needs {needed}" if needed else ""
+    if address := sso_address(response):
+        hint = (
+            f"; the organization wants single sign-on: authorise the token from {token} at "
+            f"{address}"
+        )
     raise DeniedError(f"GitHub answers {status} ({said}) for {path}{hint}")
+
+
+def is_web_page(response: requests.Response) -> bool:
+    """Whether an answer is made for a browser."""
+    return response.headers.get("Content-Type", "").lower().startswith("text/html")
+
+
+def sso_address(response: requests.Response) -> str | None:
+    """Return where a token can be authorised for an organization with single sign-on."""
+    found = re.search(r"\burl=(\S+)", response.headers.get("X-GitHub-SSO", ""))
+    return found[1].rstrip(";,") if found else None
 
 
 def beginning(response: requests.Response) -> str:

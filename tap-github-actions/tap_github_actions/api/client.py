@@ -22,6 +22,8 @@ from tap_github_actions.api.answers import (
 )
 from tap_github_actions.api.auth import Anonymous, StaticToken, configured_tokens
 from tap_github_actions.api.limits import Gate, Quota, limited, server_time
+from tap_github_actions.api.notices import Notices, explain_refusal_elsewhere
+from tap_github_actions.api.pace import Pace
 from tap_github_actions.errors import CredentialsError, UnavailableError
 
 if TYPE_CHECKING:
@@ -76,6 +78,7 @@ class Client:
     requests_made: int = 0
     on_request: Callable[[], None] = lambda: None
     _offset: timedelta = timedelta()
+    _notices: Notices = field(default_factory=Notices)
     _local: threading.local = field(default_factory=threading.local)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
@@ -86,7 +89,13 @@ class Client:
         """Build a client from the tap's settings."""
         client = cls(
             base_url=str(config.get("api_url_base") or API_URL).rstrip("/"),
-            gate=Gate(clock, (), config["max_concurrency"], config["max_wait_seconds"]),
+            gate=Gate(
+                clock,
+                (),
+                config["max_concurrency"],
+                config["max_wait_seconds"],
+                pace=Pace(config["max_requests_per_minute"]),
+            ),
             tokens={},
             clock=clock,
             api_version=config["api_version"],
@@ -221,6 +230,8 @@ class Client:
                 body, problem = (
                     (None, problem) if response is None or limit is not None else content(response)
                 )
+                if response is not None:
+                    self._notices.doubt(self.base_url, response, has_failed=failures > 0)
                 if problem:
                     response = None
                 if response is not None:
@@ -235,6 +246,8 @@ class Client:
                 if response.status_code == UNAUTHORIZED and not renewed and token.renew():
                     renewed = True
                     continue
+                if limit is None:
+                    explain_refusal_elsewhere(self.base_url, response)
                 raise_refusal(response, token.source)
                 return response, body
             failures += 1
@@ -270,9 +283,7 @@ class Client:
             except ValueError:  # requests looks at the address of a redirect by itself
                 return "a redirect to nowhere", None
             if at_home:
-                self.gate.learn(quota, response.headers)
-                if moment := server_time(response.headers):
-                    self._offset = moment - datetime.now(timezone.utc)
+                self._learn(quota, response.headers)
             if response.status_code >= SERVER_ERROR or response.status_code == TIMED_OUT:
                 return f"status {response.status_code}", None
             if response.status_code not in _REDIRECTS:
@@ -281,9 +292,17 @@ class Client:
             if not location:
                 return "a redirect to nowhere", None
             url = urljoin(url, location)
+            self.gate.count()
             # GitHub repeats the query in the address of a renamed repository, or drops it.
             query = {} if urlsplit(url).query else params
         return "too many redirects", None
+
+    def _learn(self, quota: Quota, headers: Mapping[str, str]) -> None:
+        """Take over what an answer says besides its body."""
+        self.gate.learn(quota, headers)
+        self._notices.learn(headers, self.api_version)
+        if moment := server_time(headers):
+            self._offset = moment - datetime.now(timezone.utc)
 
     def _send(
         self,

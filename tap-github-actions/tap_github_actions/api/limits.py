@@ -15,6 +15,7 @@ from datetime import datetime, timedelta, timezone
 from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Literal
 
+from tap_github_actions.api.pace import Pace
 from tap_github_actions.errors import OutOfQuotaError, StoppedError
 
 if TYPE_CHECKING:
@@ -148,6 +149,7 @@ class Gate:
     quotas: Sequence[Quota]
     max_concurrency: int
     max_wait_seconds: float
+    pace: Pace = field(default_factory=Pace)
     _condition: threading.Condition = field(default_factory=threading.Condition)
     _inside: int = 0
     _refusal: Refusal = field(default_factory=Refusal)
@@ -176,13 +178,21 @@ class Gate:
                     self._pause(wait, reason)
                 elif wait < 0:
                     self._condition.wait()
+                elif (rest := self.pace.rest(now)) > 0:
+                    self._sleep(rest)
                 elif self._inside < self.max_concurrency:
                     self._inside += 1
+                    self.pace.note(now)
                     if quota.remaining is not None:
                         quota.remaining -= 1
                     return quota
                 else:
                     self._condition.wait()
+
+    def count(self) -> None:
+        """Note a request that follows from the one that was let in, as a redirect does."""
+        with self._condition:
+            self.pace.note(self.clock.monotonic())
 
     def leave(self) -> None:
         """Give the place back."""
@@ -291,7 +301,7 @@ class Gate:
         return 0.0, ""
 
     def _pause(self, wait: float, reason: str) -> None:
-        """Sleep once for everybody; called and left with the lock held."""
+        """Wait for a limit, or end the sync where that takes too long."""
         if wait > self.max_wait_seconds:
             resume = (
                 datetime.now(timezone.utc)
@@ -301,12 +311,16 @@ class Gate:
             self._stopped = OutOfQuotaError(reason, resume)
             self._condition.notify_all()
             raise self._stopped
+        if wait >= ANNOUNCED_SECONDS and not self._sleeping:
+            _logger.warning("%s: every request waits %d s", reason, round(wait))
+        self._sleep(wait)
+
+    def _sleep(self, wait: float) -> None:
+        """Sleep once for everybody; called and left with the lock held."""
         if self._sleeping:
             self._condition.wait()
             return
         self._sleeping = True
-        if wait >= ANNOUNCED_SECONDS:
-            _logger.warning("%s: every request waits %d s", reason, round(wait))
         self._condition.release()
         try:
             self.clock.sleep(wait)

@@ -17,14 +17,17 @@ from typing import TYPE_CHECKING, Any
 from tap_github_actions.errors import (
     DeniedError,
     NotFoundError,
+    OutOfQuotaError,
     RepositoryError,
     StateError,
     StoppedError,
 )
+from tap_github_actions.runs import gaps
 from tap_github_actions.runs.attempts import PAYLOAD_ERRORS, AttemptReader
 from tap_github_actions.runs.bookmark import Bookmark
 from tap_github_actions.runs.coverage_artifacts import CoverageReader
 from tap_github_actions.settings import BACKFILL_DAYS
+from tap_github_actions.sync.ledger import Ledger
 from tap_github_actions.sync.progress import Progress
 from tap_github_actions.sync.repositories import Repository, find, resolve
 from tap_github_actions.sync.repository import CHUNK, ReplacedError, RepositorySync
@@ -44,6 +47,8 @@ STATE_EVERY_SECONDS = 10.0
 STATE_EVERY_RUNS = 250
 DRY_RUN_RUNS = 300
 QUEUE_SIZE = 8
+SAFE_FROM_DELETION = timedelta(days=45)
+"""Half of what a public repository may keep runs for."""
 NEVER = datetime.min.replace(tzinfo=timezone.utc)
 _logger = logging.getLogger("tap-github-actions")
 
@@ -101,6 +106,8 @@ class Engine:
     _lock: threading.Lock = field(default_factory=threading.Lock)
     _bookmarks: dict[int, Bookmark] = field(default_factory=dict)
     _problems: list[str] = field(default_factory=list)
+    _refused: list[str] = field(default_factory=list)
+    _begun: list[RepositorySync] = field(default_factory=list)
     _details: ThreadPoolExecutor = field(init=False)
     _claimed: set[int] = field(default_factory=set)
     """Repositories that are read: each once, whatever names it is asked for by."""
@@ -208,12 +215,21 @@ class Engine:
             calls = self.client.gate.calls_left()
             _logger.info("%s", progress.line(window, chunk.low, now, calls))
 
-    def _remember(self, entry: dict[str, Any]) -> None:
-        partitions = (
+    def _partitions(self) -> list[dict[str, Any]]:
+        partitions: list[dict[str, Any]] = (
             self.state.setdefault("bookmarks", {})
             .setdefault("workflow_runs", {})
             .setdefault("partitions", [])
         )
+        return partitions
+
+    def _remembered(self, repository_id: int) -> dict[str, Any] | None:
+        """Return a repository's bookmark as it was last sent."""
+        context = {"repository_id": repository_id}
+        return next((each for each in self._partitions() if each["context"] == context), None)
+
+    def _remember(self, entry: dict[str, Any]) -> None:
+        partitions = self._partitions()
         for index, known in enumerate(partitions):
             if known["context"] == entry["context"]:
                 partitions[index] = entry
@@ -235,15 +251,61 @@ class Engine:
             return None
         if error is None or isinstance(error, StoppedError):
             return None
+        if isinstance(error, (DeniedError, NotFoundError)) and self._is_let_pass(task):
+            self._tell_of_refused(task, str(error))
+            return None
         if isinstance(error, (RepositoryError, DeniedError, NotFoundError)):
             self._problems.append(f"{task.name} ({error})")
             return None
         return error
 
+    def _warn_of_deletion(self) -> None:
+        """Say that GitHub may delete old runs before they are read."""
+        windows = [
+            sync.window
+            for sync in self._begun
+            if sync.window is not None
+            and not sync.is_covered
+            and sync.window.now - sync.window.start > SAFE_FROM_DELETION
+        ]
+        if windows:
+            _logger.warning(
+                "%d repositories are not read back to %s yet. GitHub deletes runs when the "
+                "repository's retention ends, 90 days at most where it is public: what is older by "
+                "then cannot be read any more. More tokens or more frequent runs get there sooner.",
+                *(len(windows), min(window.start for window in windows).date()),
+            )
+
+    def _is_let_pass(self, task: Task) -> bool:
+        """Whether a repository may be refused without failing the run."""
+        is_discovered = task.repository is not None and task.repository.is_discovered
+        return is_discovered and self.settings["on_repository_error"] == "continue"
+
+    def _tell_of_refused(self, task: Task, reason: str) -> None:
+        """Keep in mind that a repository was not shown, beside what was read of it before."""
+        repository = task.repository
+        if repository is None or self.limit is not None:
+            return
+        self._refused.append(f"{repository.name} ({reason})")
+        entry = self._remembered(repository.id)
+        bookmark = Bookmark.from_state(entry) if entry else Bookmark(repository.id, task.name)
+        ledger = Ledger(bookmark, repository.name, self.client.now())
+        ledger.open(0, 0, gaps.REPOSITORY, reason)
+        self.emitter.write(ledger.take())
+        self._remember(bookmark.to_state())
+
     def _conclude(self, total: int) -> None:
         stopped = self.client.gate.stopped
         if stopped is not None and not isinstance(stopped, DryRunDoneError):
             _logger.warning("%s", stopped)
+        if isinstance(stopped, OutOfQuotaError):
+            self._warn_of_deletion()
+        if self._refused:
+            _logger.warning(
+                "%d of %d repositories are not shown to this token, and are named in github_gaps: "
+                "%s. Leave them out with exclude_repositories, or let the token read them.",
+                *(len(self._refused), total, "; ".join(self._refused)),
+            )
         if self._problems:
             rest = "everything else was" if stopped is None else "the others are not finished"
             raise RepositoryError(
@@ -324,5 +386,6 @@ class Engine:
             about=repository.about,
             is_dry_run=self.limit is not None,
         )
+        self._begun.append(task.sync)
         task.progress = Progress(repository.name, self.clock.monotonic())
         task.chunks = task.sync.chunks()

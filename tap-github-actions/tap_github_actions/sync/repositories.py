@@ -29,6 +29,8 @@ class Repository:
     name: str
     asked_for: str = ""
     """The name in the settings, where it may be an old one or be spelt otherwise."""
+    is_discovered: bool = False
+    """Whether no person has named it: an organization or a pattern stands for it."""
     about: dict[str, Any] | None = field(default=None, compare=False, repr=False)
     """What GitHub says about it, where it has been asked."""
 
@@ -42,10 +44,43 @@ class Repository:
 class Found:
     """What the settings stand for."""
 
-    repositories: list[Repository]
-    names: list[str]
+    repositories: list[Repository] = field(default_factory=list)
+    names: list[str] = field(default_factory=list)
     """Named ones whose id is not known yet."""
-    problems: list[str]
+    problems: list[str] = field(default_factory=list)
+    _seen: set[str | int] = field(default_factory=set)
+
+    def add(self, repository: Repository) -> None:
+        """Add a repository once."""
+        if repository.id not in self._seen:
+            self._seen.update((repository.id, repository.name.lower()))
+            self.repositories.append(repository)
+
+    def add_name(self, name: str) -> None:
+        """Add a name once."""
+        if name.lower() not in self._seen:
+            self._seen.add(name.lower())
+            self.names.append(name)
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """Which of the repositories that are named or discovered the settings want."""
+
+    settings: Mapping[str, Any]
+
+    def leaves_out(self, name: str) -> bool:
+        """Whether a repository is excluded by its name."""
+        patterns = self.settings.get("exclude_repositories", ())
+        return any(fnmatchcase(name.lower(), pattern.lower()) for pattern in patterns)
+
+    def takes(self, repository: Repository) -> bool:
+        """Whether a discovered repository is wanted."""
+        about = repository.about or {}
+        kinds = (("include_archived", "archived"), ("include_forks", "fork"))
+        return not self.leaves_out(repository.name) and all(
+            self.settings.get(name, True) or not about.get(key) for name, key in kinds
+        )
 
 
 def find(client: Client, settings: Mapping[str, Any], known: Mapping[str, Repository]) -> Found:
@@ -53,31 +88,28 @@ def find(client: Client, settings: Mapping[str, Any], known: Mapping[str, Reposi
 
     Args:
         client: Asks GitHub for the members of globs and organizations.
-        settings: `repositories` and `organizations`.
+        settings: `repositories`, `organizations`, and what is left out of them.
         known: Repositories by lower-case name, from the state: those cost no request.
     """
-    found = Found([], [], [])
-    seen: set[str | int] = set()
+    found, choice = Found(), Choice(settings)
+    names = [name for name in settings.get("repositories", ()) if not choice.leaves_out(name)]
+    patterns = [name for name in names if any(sign in name for sign in "*?[")]
+    plain = [name for name in names if name not in patterns]
+    for name in plain:
+        if name.lower() in known:
+            found.add(replace(known[name.lower()], asked_for=name))
+        else:
+            found.add_name(name)
     globs: dict[str, list[str]] = {}
-
-    def add(repository: Repository) -> None:
-        if repository.id not in seen:
-            seen.update((repository.id, repository.name.lower()))
-            found.repositories.append(repository)
-
-    for name in settings.get("repositories", ()):
-        if any(sign in name for sign in "*?["):
-            globs.setdefault(name.split("/", 1)[0], []).append(name)
-        elif name.lower() in known:
-            add(replace(known[name.lower()], asked_for=name))
-        elif name.lower() not in seen:
-            seen.add(name.lower())
-            found.names.append(name)
+    for name in patterns:
+        globs.setdefault(name.split("/", 1)[0], []).append(name)
     for owner in settings.get("organizations", ()):
         globs.setdefault(owner, []).append(f"{owner}/*")
-    for owner, patterns in globs.items():
-        for repository in _matching(client, owner, patterns, found.problems):
-            add(repository)
+    named = {name.lower() for name in plain}
+    for owner, wanted in globs.items():
+        for repository in filter(choice.takes, _matching(client, owner, wanted, found.problems)):
+            is_named = repository.name.lower() in named
+            found.add(replace(repository, is_discovered=not is_named))
     return found
 
 
