@@ -26,13 +26,15 @@ from target_telemetry_postgres.intake.handlers import Intake
 from target_telemetry_postgres.intake.sink import Sink
 from target_telemetry_postgres.postgres.database import Database, explained, open_database
 from target_telemetry_postgres.postgres.migrate import ensure_schema
+from target_telemetry_postgres.postgres.store import look
 from target_telemetry_postgres.retention import prune
 from target_telemetry_postgres.rows.rejection import InvalidRecordAt
 from target_telemetry_postgres.schema.definition import Definition, Options
 from target_telemetry_postgres.settings import with_defaults
 from target_telemetry_postgres.tables.changes import prepare
 from target_telemetry_postgres.tables.swap import Shadows
-from target_telemetry_postgres.write.ledger import Ledger, StreamCounts, meltano_state_id
+from target_telemetry_postgres.tables.systems import Systems
+from target_telemetry_postgres.write.ledger import StreamCounts, open_ledger
 from target_telemetry_postgres.write.rejects import Rejects
 from target_telemetry_postgres.write.writer import Stopped, Writer, two_threads_at_work
 
@@ -109,15 +111,18 @@ class Load:
             self._begin()
 
     def _begin(self) -> None:
-        policies = prune.parse_policies(self._config)
+        prune.parse_policies(self._config)
         ensure_schema(self._database, self._config["migrate"])
         self.run_id = str(uuid.uuid4())
         self._rejects.run_id = self.run_id
-        self._ledger = Ledger(self._database, self.run_id, meltano_state_id())
         with self._database.connect(purpose="start") as connection:
-            self._policies = prune.check_policies(connection, self._database.schema, policies)
-            self._cutoffs = prune.cutoffs(connection, self._policies)
+            store = look(connection, self._database.schema)
+            self._ledger = open_ledger(
+                store, self.run_id, quarantine=self._options.quarantine, logger=self._logger
+            )
             self._ledger.mark_interrupted(connection)
+        self._systems = Systems(self._database, store, self._config["migrate"], logger=self._logger)
+        self._take_policies()
         self._shadows = Shadows(self._database.schema)
         self._writer = Writer(
             self._database,
@@ -126,6 +131,12 @@ class Load:
             committed=self._committed,
             logger=self._logger,
         )
+
+    def _take_policies(self) -> None:
+        policies = prune.parse_policies(self._config)
+        with self._database.connect(purpose="start") as connection:
+            self._policies = prune.check_policies(connection, self._database.schema, policies)
+            self._cutoffs = prune.cutoffs(connection, self._policies)
 
     # --- The loop ----------------------------------------------------------------------------
 
@@ -170,6 +181,8 @@ class Load:
     def open_sink(self, definition: Definition) -> Sink:
         """Prepare a stream's table."""
         wanted = definition.wanted()
+        if self._systems.arrive(wanted):
+            self._take_policies()
         keyed = bool(definition.key) and self._options.load_method != "append-only"
 
         def work(connection: Connection) -> Sink:
@@ -243,13 +256,16 @@ class Load:
 
     def _inside(self, connection: Connection, result: Result) -> None:
         """In the flush's transaction: what must be true exactly if the rows are there."""
-        self._rejects.store(connection, self._database.schema, result.rejections)
+        if result.rejections:
+            table = self._systems.store.table("rejected_records")
+            self._rejects.store(connection, table, result.rejections)
         for stream, counts in result.counts.items():
             self._ledger.record(connection, stream, counts)
 
     def _committed(self, batch: Batch, result: Result) -> None:
         if batch.state is not None:
             self._emit_state(batch.state)
+        self._ledger.committed(result.counts)
         self._rejects.count(result.rejections)
 
     def _emit_state(self, state: bytes) -> None:

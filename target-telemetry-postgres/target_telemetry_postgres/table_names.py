@@ -4,27 +4,19 @@ from __future__ import annotations
 
 from typing import Final
 
-#: What the migrations make for the target itself; no stream writes here.
-OWN_TABLES: Final = frozenset(
-    [
-        "version",
-        "ingest_runs",
-        "rejected_records",
-        "runner_prices",
-        "model_prices",
-        "retention_policies",
-    ]
-)
-
 #: The column that says when a row was stored, in every modelled table.
 STORED_AT: Final = "created_at"
 
-#: Alembic's table in our schema, where no other application's Alembic looks.
+#: What the ledger's names begin with where the plain ones belong to somebody else.
+LEDGER_PREFIX: Final = "_telemetry_"
+#: Alembic's table in the schema, where no other application's Alembic looks.
 VERSION_TABLE: Final = "version"
+#: What the target keeps about itself, beside the version table; no stream writes here.
+LEDGER_TABLES: Final = ("ingest_runs", "rejected_records", "retention_policies", "pipeline_health")
 
 #: The branch of the migrations that keeps account of runs, so it comes first and everywhere.
 LEDGER: Final = "ledger"
-#: The tables that each other branch makes for streams.
+#: Everything that each other branch makes; what is named here may be in its way.
 SYSTEMS: Final[dict[str, tuple[str, ...]]] = {
     "pipelines": (
         "workflow_runs",
@@ -40,3 +32,7 @@ SYSTEMS: Final[dict[str, tuple[str, ...]]] = {
     "traces": ("pr_traces", "pr_trace_events"),
     "estimation": ("token_estimation_v2_events",),
 }
+#: What of it no stream writes to: what people fill in, and views.
+NOT_STREAMS: Final = frozenset(
+    {"runner_prices", "model_prices", "pr_trace_order", "pr_trace_measures"}
+)

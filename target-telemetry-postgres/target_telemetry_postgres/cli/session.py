@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from psycopg import sql
 
     from target_telemetry_postgres.postgres.database import Database
+    from target_telemetry_postgres.postgres.store import Store
 
 Row = dict[str, Any]
 
@@ -63,13 +64,15 @@ class Session:
         """Open one read-only snapshot: every figure in it belongs to the same instant."""
         from psycopg.rows import dict_row
 
+        from target_telemetry_postgres.postgres.store import look
+
         with (
             nullcontext(database) if database else self.database() as opened,
             opened.connect(purpose="read") as connection,
             connection.cursor(row_factory=dict_row) as cursor,
         ):
             cursor.execute("set transaction isolation level repeatable read, read only")
-            reader = Reader(cursor, opened)
+            reader = Reader(cursor, opened, look(connection, opened.schema))
             reader.prefer_schema()
             yield reader
 
@@ -80,6 +83,8 @@ class Reader:
 
     cursor: psycopg.Cursor[Row]
     database: Database
+    #: What of the schema is the migrations'.
+    store: Store
 
     @property
     def schema(self) -> str:
@@ -92,6 +97,11 @@ class Reader:
             "select set_config('search_path', quote_ident(%s) || ', pg_catalog', true)",
             [self.schema],
         )
+
+    def place(self) -> dict[str, str | None]:
+        """The schema, and the version table in it, which is no data."""
+        version = self.store.version_table if self.store.stored is not None else None
+        return {"schema": self.schema, "version": version}
 
     def rows(
         self, query: sql.Composable | bytes, parameters: dict[str, Any] | None = None
@@ -129,7 +139,7 @@ pass_session = click.make_pass_decorator(Session)
 def existing_columns(reader: Reader) -> dict[str, dict[str, str]]:
     """Table → column → type, for every table and view of the schema that this role may read."""
     found: dict[str, dict[str, str]] = {}
-    for row in reader.rows(read_sql("columns.sql"), {"schema": reader.schema}):
+    for row in reader.rows(read_sql("columns.sql"), reader.place()):
         found.setdefault(row["relation"], {})[row["column"]] = row["type"]
     return found
 

@@ -9,18 +9,19 @@ from __future__ import annotations
 import logging
 import time
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, Final, Literal, cast
+from typing import TYPE_CHECKING, Any, Literal, cast
 
 import psycopg
 from psycopg import sql
 
 from target_telemetry_postgres.errors import MigrationError
 from target_telemetry_postgres.postgres.failures import explain
-from target_telemetry_postgres.postgres.revisions import applied, known, scripts
+from target_telemetry_postgres.postgres.revisions import applied, branches, known, scripts
 from target_telemetry_postgres.postgres.store import look
+from target_telemetry_postgres.table_names import LEDGER
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Collection, Iterator
 
     import sqlalchemy
     from alembic.config import Config
@@ -28,9 +29,6 @@ if TYPE_CHECKING:
     from target_telemetry_postgres.postgres.database import Database
     from target_telemetry_postgres.postgres.revisions import Migration
     from target_telemetry_postgres.postgres.store import Store
-
-#: Every branch to its newest.
-HEADS: Final = "heads"
 
 log = logging.getLogger(__name__)
 
@@ -43,39 +41,73 @@ def ensure_schema(database: Database, mode: Literal["auto", "check", "off"]) -> 
     """
     if mode == "off":
         return
-    waiting = pending(database)
-    if not waiting:
+    store = look_at(database)
+    behind = waiting(store)
+    for branch in branches() if store.is_ours else ():
+        if sentence := named_in_the_way(store, branch):
+            log.warning("%s", sentence)
+    if not behind:
         return
     if mode == "check":
         raise MigrationError(
-            f"Schema {database.schema} of {database.describe()} is behind by {len(waiting)} "
-            f"migration{'s' * (len(waiting) > 1)} ({', '.join(map(str, waiting))}); run "
+            f"Schema {database.schema} of {database.describe()} is behind by {len(behind)} "
+            f"migration{'s' * (len(behind) > 1)} ({', '.join(map(str, behind))}); run "
             "`telemetry migrate`."
         )
     upgrade(database)
 
 
 def pending(database: Database) -> list[Migration]:
-    """The migrations that are still to run, in order."""
+    """The migrations that a start would run, in order."""
+    return waiting(look_at(database))
+
+
+def look_at(database: Database) -> Store:
+    """What the schema holds of ours."""
     try:
         with database.connect(autocommit=True, purpose="migrate") as connection:
             store = look(connection, database.schema)
     except psycopg.Error as error:
         raise explain(error, database) from error
-    return _pending(store, database)
-
-
-def _pending(store: Store, database: Database) -> list[Migration]:
-    migrations = known(scripts())
-    strange = sorted(store.revisions - migrations.keys())
+    strange = sorted(store.revisions - known(scripts()).keys())
     if strange:
         raise MigrationError(
             f"Schema {database.schema} of {database.describe()} is at migration "
             f"{', '.join(strange)}, which this version does not know; upgrade "
             "target-telemetry-postgres."
         )
-    done = applied(store.revisions, migrations)
-    return [one for revision, one in migrations.items() if revision not in done]
+    return store
+
+
+def expected(store: Store) -> list[str]:
+    """The branches to bring up to date: everything in `telemetry`, elsewhere what is there.
+
+    A system whose names are taken cannot come.
+    """
+    here = store.branches
+    return [
+        branch
+        for branch in branches()
+        if branch == LEDGER or branch in here or (store.is_ours and not store.in_the_way(branch))
+    ]
+
+
+def named_in_the_way(store: Store, branch: str) -> str:
+    """The sentence for what keeps a system from coming; empty when nothing does."""
+    names = ", ".join(f'"{name}"' for name in store.in_the_way(branch))
+    return names and (
+        f'Schema "{store.schema}" has {names} of its own, so the tables of {branch} are not made '
+        "there: a stream of that name is loaded into it where it fits."
+    )
+
+
+def waiting(store: Store, branches: Collection[str] | None = None) -> list[Migration]:
+    """What these branches still have to run, and what that needs of others, in order."""
+    chosen = expected(store) if branches is None else branches
+    migrations = known(scripts())
+    heads = [revision for revision, one in migrations.items() if one.branch in chosen]
+    needed = applied(heads, migrations) - applied(store.revisions, migrations)
+    return [one for revision, one in migrations.items() if revision in needed]
 
 
 def upgrade(database: Database, *revisions: str) -> None:
@@ -85,12 +117,13 @@ def upgrade(database: Database, *revisions: str) -> None:
     from alembic import command  # noqa: PLC0415 - see the module's docstring
 
     began = time.monotonic()
-    before = pending(database)
-    with _alembic(database) as config:
-        for revision in revisions or (HEADS,):
+    before = look_at(database)
+    with _alembic(database) as (config, store):
+        for revision in revisions or map(head, expected(store)):
             command.upgrade(config, revision)
-    left = pending(database)
-    done = [one for one in before if one not in left]
+    migrations = known(scripts())
+    ran = applied(look_at(database).revisions, migrations) - applied(before.revisions, migrations)
+    done = [one for revision, one in migrations.items() if revision in ran]
     if done:
         log.info(
             "Schema %s was brought to %s in %.1f s (%d migration%s).",
@@ -102,11 +135,16 @@ def upgrade(database: Database, *revisions: str) -> None:
         )
 
 
+def head(branch: str) -> str:
+    """The newest of a branch, in Alembic's spelling."""
+    return f"{branch}@head"
+
+
 def downgrade(database: Database, revision: str) -> None:
     """Undo the migrations after `revision`; `base` undoes all, and the data goes with them."""
     from alembic import command  # noqa: PLC0415 - see the module's docstring
 
-    with _alembic(database) as config:
+    with _alembic(database) as (config, _):
         command.downgrade(config, revision)
 
 
@@ -115,23 +153,46 @@ def drift(database: Database) -> list[str]:
     from alembic.autogenerate import compare_metadata  # noqa: PLC0415 - see the module's docstring
     from alembic.migration import MigrationContext  # noqa: PLC0415
 
-    from target_telemetry_postgres.models import Base  # noqa: PLC0415
-
     with _connection(database) as (connection, store):
+        modelled = _models(store)
         options = {
             "compare_type": True,
             "compare_server_default": True,
             "version_table": store.version_table,
             "include_name": lambda name, kind, _parents: (
-                kind != "table" or name != store.version_table
+                kind != "table"
+                or name in modelled.tables
+                or (store.is_ours and name != store.version_table)
             ),
         }
         context = MigrationContext.configure(connection, opts=options)
-        return [str(difference) for difference in compare_metadata(context, Base.metadata)]
+        return [str(difference) for difference in compare_metadata(context, modelled)]
+
+
+def _models(store: Store) -> sqlalchemy.MetaData:
+    """The models of the branches that are here, by the names that they have here."""
+    from sqlalchemy import MetaData, Table  # noqa: PLC0415 - see the module's docstring
+    from sqlalchemy.sql.elements import conv  # noqa: PLC0415
+
+    from target_telemetry_postgres.models import Base  # noqa: PLC0415
+
+    metadata = MetaData(naming_convention=Base.metadata.naming_convention)
+    for mapper in Base.registry.mappers:
+        branch, table = mapper.class_.__module__.rpartition(".")[2], mapper.local_table
+        if branch not in store.branches or not isinstance(table, Table):
+            continue
+        if branch != LEDGER:
+            table.to_metadata(metadata)
+            continue
+        copy = table.to_metadata(metadata, name=store.name(table.name))
+        for named in (*copy.indexes, *copy.constraints):
+            if isinstance(named.name, str):
+                named.name = conv(store.prefix + named.name)
+    return metadata
 
 
 @contextmanager
-def _alembic(database: Database) -> Iterator[Config]:
+def _alembic(database: Database) -> Iterator[tuple[Config, Store]]:
     """Alembic's configuration with our open connection in it; `env.py` finds it there."""
     from alembic.config import Config  # noqa: PLC0415 - see the module's docstring
 
@@ -139,7 +200,7 @@ def _alembic(database: Database) -> Iterator[Config]:
         config = Config(attributes={"connection": connection, "store": store})
         config.set_main_option("script_location", str(scripts()).replace("%", "%%"))
         config.set_main_option("recursive_version_locations", "true")
-        yield config
+        yield config, store
 
 
 @contextmanager

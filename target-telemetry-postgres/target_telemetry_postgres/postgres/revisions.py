@@ -73,6 +73,11 @@ def known(folder: Path) -> dict[str, Migration]:
     return found
 
 
+def branches() -> list[str]:
+    """The ledger, and every system."""
+    return list(dict.fromkeys(one.branch for one in known(scripts()).values()))
+
+
 def _order(path: Path) -> tuple[int, str, str]:
     order = (LEDGER, *SYSTEMS)
     branch = path.parent.name
@@ -107,3 +112,11 @@ def applied(rows: Iterable[str], migrations: dict[str, Migration]) -> set[str]:
             done.add(revision)
             waiting.extend(migrations[revision].after)
     return done
+
+
+def branches_of(rows: Iterable[str]) -> set[str]:
+    """The branches of which anything has been run, also of a version that is newer than this."""
+    migrations = known(scripts())
+    ours = [revision for revision in rows if revision in migrations]
+    done = {migrations[revision].branch for revision in applied(ours, migrations)}
+    return done | {revision.rpartition("_")[0] for revision in rows}

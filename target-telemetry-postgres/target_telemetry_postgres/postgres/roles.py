@@ -12,15 +12,18 @@ from typing import TYPE_CHECKING, Any, Final
 from psycopg import sql
 from psycopg.rows import tuple_row
 
+from target_telemetry_postgres.postgres.store import Store
+from target_telemetry_postgres.postgres.store import look as look_at_store
+from target_telemetry_postgres.table_names import LEDGER_TABLES, VERSION_TABLE
+
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     import psycopg
 
 WRITER: Final = "telemetry_writer"
 READER: Final = "telemetry_reader"
 
-VERSION_TABLE: Final = "version"
 CHAT: Final = "chat_telemetry_log"
 
 #: What readers see: tables without what somebody wrote or said. Tables that another tap brought
@@ -58,6 +61,7 @@ class Found:
     tables: Mapping[str, tuple[str, ...]]
     views: tuple[str, ...]
     policies: frozenset[str] = frozenset()
+    store: Store = field(default=Store("telemetry"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,6 +110,7 @@ def look(connection: psycopg.Connection[Any], schema: str, plan: Plan) -> Found:
         tables={name: tuple(columns) for name, is_view, columns in relations if not is_view},
         views=tuple(name for name, is_view, _ in relations if is_view),
         policies=policies,
+        store=look_at_store(connection, schema),
     )
 
 
@@ -150,9 +155,9 @@ def _writer(found: Found, role: str) -> list[sql.Composed]:
             "alter default privileges in schema {schema} grant usage, select on sequences to {role}"
         ),
     ]
-    if VERSION_TABLE in found.tables:
+    if found.store.stored is not None:
         granted.append(sql.SQL("revoke insert, update, delete on {version} from {role}"))
-        names["version"] = sql.Identifier(found.schema, VERSION_TABLE)
+        names["version"] = found.store.table(VERSION_TABLE)
     return [statement.format(**names) for statement in granted]
 
 
@@ -165,19 +170,28 @@ def _reader(found: Found, role: str, more: Sequence[str]) -> list[sql.Composed]:
         sql.SQL("grant usage on schema {} to {}").format(schema, who),
         sql.SQL("revoke all on all tables in schema {} from {}").format(schema, who),
     ]
-    granted.extend(_select(found.schema, name, (), who) for name in found.views)
+    granted.extend(_select(found.schema, name, (), who) for name in _views(found))
+    known = {
+        found.store.prefix + name if name in LEDGER_TABLES else name: name for name in READABLE
+    }
+    known[found.store.version_table] = VERSION_TABLE
+    tables = [name for name in known if name in found.tables and found.store.owns(name)]
     granted.extend(
-        _select(found.schema, name, _open_columns(found.tables, name), who)
-        for name in dict.fromkeys((*READABLE, VERSION_TABLE, *more))
-        if name in found.tables
+        _select(found.schema, name, _open_columns(found.tables[name], known.get(name, name)), who)
+        for name in dict.fromkeys((*tables, *more))
     )
     return granted
 
 
-def _open_columns(tables: Mapping[str, tuple[str, ...]], table: str) -> tuple[str, ...]:
+def _views(found: Found) -> Iterator[str]:
+    """All of them in `telemetry`; elsewhere the ledger's, for the others are somebody else's."""
+    return (name for name in found.views if found.store.is_ours or found.store.owns(name))
+
+
+def _open_columns(columns: tuple[str, ...], table: str) -> tuple[str, ...]:
     """The columns to name in the grant; none of them when the whole table is open."""
     hidden = SENSITIVE.get(table, ())
-    return tuple(name for name in tables[table] if name not in hidden) if hidden else ()
+    return tuple(name for name in columns if name not in hidden) if hidden else ()
 
 
 def _select(
@@ -195,7 +209,7 @@ def _chat(found: Found, writer: str) -> list[sql.Composed]:
 
     A mistaken `grant select` opens nothing then; a policy must say for which rows.
     """
-    if CHAT not in found.tables:
+    if CHAT not in found.tables or not (found.store.is_ours or found.store.owns(CHAT)):
         return []
     table = sql.Identifier(found.schema, CHAT)
     made = [sql.SQL("alter table {} enable row level security").format(table)]

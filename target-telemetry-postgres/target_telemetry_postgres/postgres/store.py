@@ -1,19 +1,34 @@
-"""What a schema holds of ours: where its ledger is, and which migrations have been run."""
+"""What a schema holds of ours: where its ledger is, and which migrations have been run.
+
+In the schema `telemetry` the ledger has plain names, `ingest_runs`; so it has in any schema that an
+earlier version filled. Elsewhere, and where somebody else's tables have those names, each begins
+with a prefix that no stream may use: `_telemetry_ingest_runs`.
+"""
 
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
 from psycopg import sql
 
-from target_telemetry_postgres.postgres.revisions import translated
-from target_telemetry_postgres.table_names import VERSION_TABLE
+from target_telemetry_postgres.postgres.revisions import branches_of, translated
+from target_telemetry_postgres.settings import DEFAULT_SCHEMA
+from target_telemetry_postgres.table_names import (
+    NOT_STREAMS,
+    LEDGER,
+    LEDGER_PREFIX,
+    LEDGER_TABLES,
+    SYSTEMS,
+    VERSION_TABLE,
+)
 
 if TYPE_CHECKING:
     import psycopg
 
+_VERSIONS: Final = (LEDGER_PREFIX + VERSION_TABLE, VERSION_TABLE)
+_PLAIN: Final = frozenset({VERSION_TABLE, *LEDGER_TABLES})
 _SHAPE: Final = "version_num character varying(32)"
 #: A number of the one chain that there was, or of a branch.
 _REVISION: Final = re.compile(r"\d{4}|[a-z_]+_\d{4}")
@@ -34,10 +49,19 @@ class Store:
     """One schema, as a look at the catalogue found it."""
 
     schema: str
+    #: Whether there is such a schema.
+    exists: bool = False
     #: The rows of the version table; None where there is no such table of ours.
-    stored: frozenset[str] | None
-    #: What the names of the ledger begin with here.
+    stored: frozenset[str] | None = None
+    #: What the names of the ledger begin with here, or would.
     prefix: str = ""
+    #: Which of the names that we would use are there, whoever made them.
+    relations: frozenset[str] = field(default=frozenset())
+
+    @property
+    def is_ours(self) -> bool:
+        """Whether every system belongs here, and not only those whose streams arrive."""
+        return self.schema == DEFAULT_SCHEMA
 
     @property
     def version_table(self) -> str:
@@ -49,17 +73,64 @@ class Store:
         """The newest of each branch."""
         return translated(self.stored or ())
 
-    def table(self, name: str) -> sql.Identifier:
-        """A table of the ledger, such as `ingest_runs`."""
-        return sql.Identifier(self.schema, self.prefix + name)
+    @property
+    def branches(self) -> set[str]:
+        """The systems that are here, and the ledger."""
+        return branches_of(self.revisions)
+
+    @property
+    def has_ledger(self) -> bool:
+        """Whether runs can be kept account of."""
+        return self.stored is not None and LEDGER in self.branches
+
+    def name(self, table: str) -> str:
+        """What a table of the ledger, such as `ingest_runs`, is called here."""
+        return self.prefix + table
+
+    def table(self, table: str) -> sql.Identifier:
+        """A table of the ledger, qualified."""
+        return sql.Identifier(self.schema, self.name(table))
+
+    def owns(self, table: str) -> bool:
+        """Whether the migrations made this table, and not the schema's owner or a stream."""
+        if table.startswith(LEDGER_PREFIX) and self.prefix:
+            return True
+        ledger = _PLAIN if self.stored is not None and not self.prefix else ()
+        return table in ledger or any(table in SYSTEMS.get(one, ()) for one in self.branches)
+
+    def takes_stream(self, table: str) -> bool:
+        """Whether a stream may write to this table at all."""
+        if table.startswith(LEDGER_PREFIX):
+            return False
+        in_a_system = any(table in tables for tables in SYSTEMS.values())
+        return not self.owns(table) or (in_a_system and table not in NOT_STREAMS)
+
+    def in_the_way(self, branch: str) -> list[str]:
+        """What of somebody else has a name that a system not here yet would need."""
+        if branch in self.branches:
+            return []
+        return [name for name in SYSTEMS.get(branch, ()) if name in self.relations]
 
 
 def look(connection: psycopg.Connection[tuple[Any, ...]], schema: str) -> Store:
     """Look at a schema, which may not exist."""
-    shapes = dict(connection.execute(_RELATIONS, [schema, [VERSION_TABLE]]).fetchall())
-    if shapes.get(VERSION_TABLE) != _SHAPE:
-        return Store(schema, None)
-    table = sql.Identifier(schema, VERSION_TABLE)
-    rows = connection.execute(sql.SQL("select version_num from {}").format(table)).fetchall()
-    stored = frozenset(str(row[0]) for row in rows)
-    return Store(schema, stored if all(map(_REVISION.fullmatch, stored)) else None)
+    names = [*_VERSIONS, *LEDGER_TABLES, *(name for names in SYSTEMS.values() for name in names)]
+    exists = connection.execute(
+        "select from pg_catalog.pg_namespace where nspname = %s", [schema]
+    ).fetchone()
+    if exists is None:
+        return Store(schema, prefix="" if schema == DEFAULT_SCHEMA else LEDGER_PREFIX)
+    found = connection.execute(_RELATIONS, [schema, names]).fetchall()
+    shapes = {str(name): shape for name, shape in found}
+    relations = frozenset(shapes)
+    for version in _VERSIONS:
+        if shapes.get(version) != _SHAPE:
+            continue
+        rows = connection.execute(
+            sql.SQL("select version_num from {}").format(sql.Identifier(schema, version))
+        ).fetchall()
+        stored = frozenset(str(row[0]) for row in rows)
+        if all(map(_REVISION.fullmatch, stored)):
+            return Store(schema, True, stored, version.removesuffix(VERSION_TABLE), relations)
+    plain = schema == DEFAULT_SCHEMA and not relations & _PLAIN
+    return Store(schema, True, None, "" if plain else LEDGER_PREFIX, relations)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 import psycopg
 
 from target_telemetry_postgres.errors import RetentionError
+from target_telemetry_postgres.postgres.store import look
 from target_telemetry_postgres.table_names import STORED_AT
 
 if TYPE_CHECKING:
@@ -99,16 +100,21 @@ def _parse(table: str, value: Any) -> Policy:
 def check_policies(
     conn: psycopg.Connection[tuple[Any, ...]], schema: str, policies: Iterable[Policy]
 ) -> list[Policy]:
-    """The policies that can be carried out; a default one for an absent table is dropped.
+    """The policies that can be carried out.
+
+    A default one is for the tables of the migrations: one for an absent table is dropped, and one
+    for a table of the schema's owner that happens to have the name.
 
     Raises:
         RetentionError: For a policy that names an unknown table or an unfit column.
     """
+    store = look(conn, schema)
     columns = _time_columns(conn, schema)
+    columns.pop(store.version_table if store.stored is not None else "", None)
     checked = []
     for policy in policies:
         there = columns.get(policy.table)
-        if there is None and policy.default:
+        if policy.default and (there is None or not store.owns(policy.table)):
             continue
         if there is None:
             raise RetentionError(
@@ -162,7 +168,6 @@ def _time_columns(
         "   AND a.attnum > 0 AND NOT a.attisdropped"
         " JOIN pg_catalog.pg_type t ON t.oid = a.atttypid"
         " WHERE n.nspname = %s AND c.relkind IN ('r', 'p') AND NOT c.relispartition"
-        "   AND c.relname <> 'version'"
         " GROUP BY c.relname ORDER BY c.relname",
         [list(_TIME_TYPES), schema],
     ).fetchall()

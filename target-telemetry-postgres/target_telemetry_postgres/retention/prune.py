@@ -18,6 +18,7 @@ from psycopg import sql
 
 from target_telemetry_postgres.errors import RetentionError
 from target_telemetry_postgres.postgres.failures import explain, is_transient
+from target_telemetry_postgres.postgres.store import look
 from target_telemetry_postgres.retention.pieces import plan
 from target_telemetry_postgres.retention.policies import (
     Cutoff,
@@ -235,9 +236,8 @@ def _span(column: sql.Identifier) -> sql.Composed:
 
 def _remember(conn: Connection, target: Target, result: PruneResult) -> None:
     """Keep what was done where `pipeline_health` shows it; not in a schema made without us."""
-    table = sql.Identifier(target.schema, "retention_policies")
-    known = conn.execute("SELECT to_regclass(%s)", [table.as_string(conn)]).fetchone()
-    if known in (None, (None,)):
+    store = look(conn, target.schema)
+    if not store.has_ledger:
         return
     conn.execute(
         sql.SQL(
@@ -248,7 +248,7 @@ def _remember(conn: Connection, target: Target, result: PruneResult) -> None:
             " keep = excluded.keep, cutoff = excluded.cutoff, pruned_at = excluded.pruned_at,"
             " rows_pruned = excluded.rows_pruned, is_complete = excluded.is_complete,"
             " oldest_left = excluded.oldest_left"
-        ).format(table=table, column=target.column, rows=target.table),
+        ).format(table=store.table("retention_policies"), column=target.column, rows=target.table),
         [
             target.policy.table,
             target.policy.column,

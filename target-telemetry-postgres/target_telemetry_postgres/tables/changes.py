@@ -14,7 +14,6 @@ from psycopg import sql
 
 from target_telemetry_postgres.errors import RecordError
 from target_telemetry_postgres.schema.pg_types import JSONB, accepts, derived, widened
-from target_telemetry_postgres.table_names import OWN_TABLES
 from target_telemetry_postgres.tables.catalog import (
     MADE_HERE,
     Column,
@@ -59,11 +58,6 @@ def changes(
     """
     if table is None:
         return _create(wanted, schema, keyed=keyed, server_version=server_version)
-    if table.name in OWN_TABLES and not table.made_here:
-        raise RecordError(
-            f"Stream '{wanted.stream}': {_said(table)} is the target's own; give the stream "
-            "another name with a stream map's __alias__."
-        )
     todo = Changes()
     for name, pg_type in wanted.columns.items():
         column = table.columns.get(name)

@@ -14,10 +14,13 @@ from typing import TYPE_CHECKING, Any, Final, Literal
 import psycopg
 from psycopg import sql
 
+from target_telemetry_postgres.errors import MigrationError
+
 if TYPE_CHECKING:
+    import logging
     from collections.abc import Mapping
 
-    from target_telemetry_postgres.postgres.database import Database
+    from target_telemetry_postgres.postgres.store import Store
 
 Connection = psycopg.Connection[tuple[Any, ...]]
 
@@ -36,6 +39,10 @@ class StreamCounts:
     rejected: int = 0
     expired: int = 0
     pruned: int = 0
+
+    def plus(self, more: StreamCounts) -> StreamCounts:
+        """The sum of both."""
+        return StreamCounts(*(getattr(self, name) + getattr(more, name) for name in _COUNTS))
 
     @property
     def is_only_pruned(self) -> bool:
@@ -68,11 +75,11 @@ _TOTALS: Final = sql.SQL(", ").join(sql.Identifier(f"rows_{name}") for name in _
 class Ledger:
     """The rows of one run, one a stream."""
 
-    def __init__(self, database: Database, run_id: str, state_id: str | None = None) -> None:
+    def __init__(self, store: Store, run_id: str, state_id: str | None = None) -> None:
         self.run_id = run_id
         self.state_id = state_id
-        self._table = sql.Identifier(database.schema, "ingest_runs")
-        self._schema = database.schema
+        self._table = store.table("ingest_runs")
+        self._schema = store.schema
         self._totals: dict[str, StreamCounts] = {}
         self._locked: Connection | None = None
 
@@ -152,6 +159,9 @@ class Ledger:
             {"run_id": self.run_id, "scope": self._lock_scope},
         ).rowcount
 
+    def committed(self, counts: Mapping[str, StreamCounts]) -> None:
+        """A flush is stored, and with it what `record` said of it."""
+
     def summary(self) -> list[str]:
         """One line a stream, such as `workflow_runs: 1,204 read, 37 inserted, …`."""
         return [f"{stream}: {counts}" for stream, counts in self._totals.items()]
@@ -168,6 +178,69 @@ class Ledger:
                 [self._lock_scope, self.run_id],
             )
             self._locked = conn
+
+
+class NoLedger(Ledger):
+    """A run in a schema that has no ledger and may not get one: counted here, kept nowhere."""
+
+    def begin(self, conn: Connection, stream: str) -> None:
+        """Begin to count."""
+        del conn
+        self._totals.setdefault(stream, StreamCounts())
+
+    def record(self, conn: Connection, stream: str, counts: StreamCounts) -> None:
+        """A flush may be repeated, so it counts when it is committed."""
+
+    def committed(self, counts: Mapping[str, StreamCounts]) -> None:
+        """Add what a flush did."""
+        for stream, more in counts.items():
+            before = self._totals.get(stream, StreamCounts())
+            self._totals[stream] = before.plus(more)
+
+    def was_written_by(self, conn: Connection, transaction: int) -> bool:
+        """Nobody can tell, so the flush is repeated: a row with a key is the same again."""
+        del conn, transaction
+        return False
+
+    def finish(
+        self,
+        conn: Connection,
+        status: Literal["succeeded", "failed", "interrupted"],
+        error: str | None = None,
+    ) -> None:
+        """There is nothing to close."""
+
+    def mark_interrupted(self, conn: Connection) -> int:
+        """Nor anything of others."""
+        del conn
+        return 0
+
+
+def open_ledger(store: Store, run_id: str, *, quarantine: bool, logger: logging.Logger) -> Ledger:
+    """The ledger of a run, as far as the store has one.
+
+    Raises:
+        MigrationError: For a schema that is not there, or has nowhere to put rejected records.
+    """
+    state_id = meltano_state_id()
+    if store.has_ledger:
+        return Ledger(store, run_id, state_id)
+    place = f'Schema "{store.schema}"'
+    if not store.exists:
+        raise MigrationError(
+            f"{place} is not there and migrate is off; `telemetry migrate` makes it."
+        )
+    if quarantine:
+        raise MigrationError(
+            f"{place} has no ledger to keep rejected records in, and migrate is off: run "
+            "`telemetry migrate`, or set invalid_record_treatment to fail."
+        )
+    logger.warning(
+        "%s has no ledger and migrate is off: what this run does is told here and kept nowhere, "
+        "and rows without a key may come twice should the connection break in a commit.",
+        place,
+    )
+    return NoLedger(store, run_id, state_id)
 
 
 def _stored(error: str) -> str:

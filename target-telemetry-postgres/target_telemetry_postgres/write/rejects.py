@@ -56,17 +56,15 @@ class Rejects:
     def store(
         self,
         connection: psycopg.Connection[tuple[Any, ...]],
-        schema: str,
+        table: sql.Identifier,
         rejections: Sequence[Rejection],
     ) -> None:
         """Write them into `rejected_records`, in the transaction of the flush they belong to."""
-        if not rejections:
-            return
         if not self._quarantine:
             raise rejections[0].error()
         with connection.cursor() as cursor:
             cursor.executemany(
-                _INSERT.format(sql.Identifier(schema, "rejected_records")),
+                _INSERT.format(table),
                 [self._values(rejection) for rejection in rejections],
             )
 

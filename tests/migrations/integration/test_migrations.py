@@ -1,19 +1,32 @@
 from __future__ import annotations
 
+import os
 import threading
 from typing import TYPE_CHECKING
 
 import pytest
+from hypothesis import Phase, given, settings
+from hypothesis import strategies as st
 from psycopg import sql
 
 from target_telemetry_postgres.errors import DatabaseError, MigrationError
 from target_telemetry_postgres.models import Base
 from target_telemetry_postgres.postgres import migrate
-from target_telemetry_postgres.table_names import SYSTEMS, VERSION_TABLE
+from target_telemetry_postgres.postgres.revisions import branches, known, scripts
+from target_telemetry_postgres.table_names import (
+    LEDGER_PREFIX,
+    LEDGER_TABLES,
+    SYSTEMS,
+    VERSION_TABLE,
+)
 
 if TYPE_CHECKING:
     from support.postgres import PostgresServer
     from target_telemetry_postgres.postgres.database import Database
+
+
+FEW = 100 if os.environ.get("TELEMETRY_PROOF") == "full" else 4
+LEDGER_ELSEWHERE = {LEDGER_PREFIX + name for name in (VERSION_TABLE, *LEDGER_TABLES)}
 
 
 def relations(database: Database) -> set[str]:
@@ -90,7 +103,7 @@ def test_every_migration_can_be_undone_and_done_again(empty_database: Database) 
     assert migrate.pending(empty_database) == []
 
 
-def test_another_schema_name_holds_the_same_tables(
+def test_another_schema_gets_the_ledger_and_no_more_until_it_is_asked_for(
     postgres_server: PostgresServer, empty_database: Database
 ) -> None:
     name = postgres_server.dbname(empty_database)
@@ -98,8 +111,15 @@ def test_another_schema_name_holds_the_same_tables(
 
     migrate.upgrade(awkward)
 
-    assert set(Base.metadata.tables) < relations(awkward)
+    assert relations(awkward) == LEDGER_ELSEWHERE
+    assert migrate.pending(awkward) == []
     assert relations(empty_database) == set()
+    assert migrate.drift(awkward) == []
+
+    migrate.upgrade(awkward, *map(migrate.head, branches()))
+
+    systems = {table for tables in SYSTEMS.values() for table in tables}
+    assert relations(awkward) == LEDGER_ELSEWHERE | systems
     assert migrate.drift(awkward) == []
 
 
@@ -175,9 +195,83 @@ def test_a_role_without_create_on_the_database_migrates_a_schema_that_was_made_f
 def test_a_failing_migration_leaves_nothing_behind(empty_database: Database) -> None:
     with empty_database.connect() as connection:
         connection.execute("CREATE SCHEMA telemetry")
-        connection.execute("CREATE TABLE telemetry.llm_calls (stray text)")
+        connection.execute("CREATE DOMAIN telemetry.llm_calls AS text")
 
     with pytest.raises(DatabaseError, match="llm_calls"):
         migrate.upgrade(empty_database)
 
-    assert relations(empty_database) == {"llm_calls"}
+    assert relations(empty_database) == set()
+
+
+@pytest.mark.parametrize("taken", ["llm_calls", "runner_prices"])
+def test_a_table_of_somebody_else_keeps_its_system_away_and_is_named(
+    empty_database: Database, caplog: pytest.LogCaptureFixture, taken: str
+) -> None:
+    with empty_database.connect() as connection:
+        connection.execute("CREATE SCHEMA telemetry")
+        connection.execute(f"CREATE TABLE telemetry.{taken} (stray text)")
+
+    migrate.ensure_schema(empty_database, "auto")
+    migrate.ensure_schema(empty_database, "check")
+
+    (system,) = (name for name, tables in SYSTEMS.items() if taken in tables)
+    assert migrate.pending(empty_database) == []
+    assert relations(empty_database) & set(SYSTEMS[system]) == {taken}
+    others = [set(tables) for name, tables in SYSTEMS.items() if name != system]
+    assert set().union(*others) < relations(empty_database)
+    (told, _) = (one.getMessage() for one in caplog.records if one.levelname == "WARNING")
+    assert f'"{taken}" of its own, so the tables of {system} are not made' in told
+
+
+@pytest.mark.parametrize("taken", [VERSION_TABLE, *LEDGER_TABLES])
+def test_a_ledger_whose_names_are_taken_in_telemetry_has_others(
+    empty_database: Database, taken: str
+) -> None:
+    with empty_database.connect() as connection:
+        connection.execute("CREATE SCHEMA telemetry")
+        connection.execute(f"CREATE TABLE telemetry.{taken} (stray text)")
+
+    migrate.ensure_schema(empty_database, "auto")
+
+    assert relations(empty_database) >= LEDGER_ELSEWHERE
+    assert migrate.pending(empty_database) == []
+
+
+def names_of(found: dict[str, tuple[str, ...]]) -> set[str]:
+    return {name for names in found.values() for name in names}
+
+
+def test_everything_that_the_migrations_make_is_listed_by_name(database: Database) -> None:
+    listed = {VERSION_TABLE, *LEDGER_TABLES, *names_of(SYSTEMS)}
+
+    assert relations(database) == listed
+
+
+# An example takes seconds, so a failing one is shown as it was found.
+@settings(max_examples=FEW, phases=[Phase.explicit, Phase.reuse, Phase.generate])
+@given(data=st.data())
+@pytest.mark.proof
+def test_in_whatever_order_systems_arrive_they_end_the_same(
+    postgres_server: PostgresServer, data: st.DataObject
+) -> None:
+    schema = data.draw(st.sampled_from(["telemetry", "analytics"]))
+    name = postgres_server.make_database()
+    store = postgres_server.database(name, schema)
+    files = list(known(scripts()).values())
+    steps = data.draw(st.permutations([one.revision for one in files]))
+    backwards = data.draw(st.sets(st.sampled_from(steps)))
+
+    for revision in steps:
+        migrate.upgrade(store, revision)
+        if revision in backwards:
+            branch = known(scripts())[revision].branch
+            migrate.downgrade(store, f"{branch}@-1")
+        if data.draw(st.booleans()):
+            migrate.ensure_schema(store, "auto")
+    migrate.upgrade(store, *map(migrate.head, branches()))
+
+    assert migrate.pending(store) == []
+    assert migrate.drift(store) == []
+    ledger = {VERSION_TABLE, *LEDGER_TABLES} if schema == "telemetry" else LEDGER_ELSEWHERE
+    assert relations(store) == ledger | names_of(SYSTEMS)
+    postgres_server.drop_database(name)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from support.postgres import url_of
+from target_telemetry_postgres.postgres.store import Store
 from target_telemetry_postgres.write.ledger import Ledger, StreamCounts, meltano_state_id
 from target_telemetry_postgres.write.writer import in_progress
 
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
 
 
 def new_ledger(database: Database) -> Ledger:
-    return Ledger(database, str(uuid.uuid4()), "dev:tap-a-to-target-b")
+    return Ledger(Store(database.schema), str(uuid.uuid4()), "dev:tap-a-to-target-b")
 
 
 def stored(database: Database, columns: str, run_id: str) -> list[tuple[Any, ...]]:
@@ -157,9 +158,10 @@ def test_an_error_is_stored_on_one_line_without_what_postgres_cannot_hold(
 KILLED_RUN = """
 import sys, time
 from target_telemetry_postgres.postgres.database import open_database
+from target_telemetry_postgres.postgres.store import Store
 from target_telemetry_postgres.write.ledger import Ledger, StreamCounts
 with open_database({"sqlalchemy_url": sys.argv[1]}) as database, database.connect() as connection:
-    ledger = Ledger(database, sys.argv[2])
+    ledger = Ledger(Store("telemetry"), sys.argv[2])
     ledger.begin(connection, "runs")
     ledger.record(connection, "runs", StreamCounts(5, 5))
     connection.commit()

@@ -34,12 +34,14 @@ def check(session: Session) -> Iterator[Finding]:
 
 def _inside(session: Session, database: Database) -> Iterator[Finding]:
     with session.reading(database) as reader:
-        facts = reader.one(read_sql("privileges.sql"), {"schema": database.schema})
+        facts = reader.one(read_sql("privileges.sql"), reader.place())
     yield ok(
         "database",
         f"{database.describe()}: PostgreSQL {facts['server_version']} as {facts['role']}, "
         f"{facts['bytes'] / _MEBIBYTE:,.0f} MiB.",
     )
+    if not reader.store.is_ours:
+        facts["not_writable"] = [name for name in facts["not_writable"] if reader.store.owns(name)]
     yield from _rights(database, facts, may_migrate=session.config["migrate"] == "auto")
     missing = yield from _migrations(database)
     if not missing:

@@ -122,12 +122,13 @@ def _export_all(reader: Reader, folder: Path, kind: str, since: datetime | None)
     from target_telemetry_postgres.cli.transfer import copying
     from target_telemetry_postgres.cli.transfer.definition import (
         ExportedTable,
+        Manifest,
         write_manifest,
     )
 
     folder.mkdir(parents=True, exist_ok=True)
     exported = []
-    for row in reader.rows(read_sql("tables.sql"), {"schema": reader.schema}):
+    for row in reader.rows(read_sql("tables.sql"), reader.place()):
         table = row["table"]
         if not row["readable"]:
             raise ConfigError(
@@ -146,7 +147,7 @@ def _export_all(reader: Reader, folder: Path, kind: str, since: datetime | None)
             rows = copying.copy_out(reader.cursor, statement, out)
         exported.append(ExportedTable(file=path.name, rows=rows, definition=definition))
         click.echo(f"{table}: {output.count(rows, 'row')}", err=True)
-    write_manifest(folder, exported)
+    write_manifest(folder, Manifest(exported, ledger_prefix=reader.store.prefix))
 
 
 def _definition(reader: Reader, table: str) -> TableDefinition:

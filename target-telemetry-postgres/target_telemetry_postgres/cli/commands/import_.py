@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,6 +14,8 @@ from target_telemetry_postgres.errors import ConfigError
 
 if TYPE_CHECKING:
     from target_telemetry_postgres.cli.transfer.merging import Source
+    from target_telemetry_postgres.postgres.database import Database
+    from target_telemetry_postgres.postgres.store import Store
 
 _KINDS = {".csv": "csv", ".ndjson": "ndjson", ".jsonl": "ndjson"}
 _COLUMNS = (
@@ -44,7 +47,7 @@ Example:
 def command(session: Session, *, path: Path, table: str | None, keep_existing: bool) -> None:
     """Bring exported tables into this database."""
     from target_telemetry_postgres.cli.transfer.merging import load
-    from target_telemetry_postgres.postgres.migrate import ensure_schema
+    from target_telemetry_postgres.postgres.migrate import ensure_schema, look_at
 
     if path.is_dir() and table:
         raise click.UsageError("--table goes with a single file.")
@@ -52,6 +55,8 @@ def command(session: Session, *, path: Path, table: str | None, keep_existing: b
     lines = []
     with session.database() as database:
         ensure_schema(database, session.config["migrate"])
+        sources = _placed(sources, look_at(database))
+        _bring_systems(database, session.config["migrate"], sources)
         for source in sources:
             loaded = load(database, source, keep_existing=keep_existing)
             lines.append(
@@ -64,6 +69,34 @@ def command(session: Session, *, path: Path, table: str | None, keep_existing: b
                 ]
             )
     output.print_table(_COLUMNS, lines)
+
+
+def _placed(sources: list[Source], store: Store) -> list[Source]:
+    """The ledger's tables under the names that they have in this schema."""
+    return [
+        replace(source, table=store.name(source.ledgers)) if source.ledgers else source
+        for source in sources
+    ]
+
+
+def _bring_systems(database: Database, mode: str, sources: list[Source]) -> None:
+    """Make the tables of ours that are to be filled, as a load does when streams arrive."""
+    import logging
+
+    from target_telemetry_postgres.postgres.migrate import look_at
+    from target_telemetry_postgres.schema.definition import Wanted
+    from target_telemetry_postgres.schema.pg_types import fitted
+    from target_telemetry_postgres.tables.systems import Systems
+
+    systems = Systems(database, look_at(database), mode, logger=logging.getLogger(__name__))
+    for source in sources:
+        definition = source.definition
+        if definition is None or not systems.store.takes_stream(source.table):
+            continue
+        columns = {column.name: column.type for column in definition.columns if column.written}
+        systems.arrive(
+            Wanted(source.table, fitted(source.table), columns, {}, tuple(definition.key))
+        )
 
 
 def _in_folder(folder: Path) -> list[Source]:
@@ -79,7 +112,10 @@ def _in_folder(folder: Path) -> list[Source]:
             path = folder / Path(exported.file).name
             if not path.is_file():
                 raise ConfigError(f"{folder} lacks {path.name}, which its manifest names.")
-            sources.append(Source(path, exported.definition.name, _kind(path), exported.definition))
+            table = exported.definition.name
+            sources.append(
+                Source(path, table, _kind(path), exported.definition, manifest.ledgers(table))
+            )
         return sources
     found = [_single(path, None) for path in sorted(folder.iterdir()) if _kind_or_none(path)]
     if not found:

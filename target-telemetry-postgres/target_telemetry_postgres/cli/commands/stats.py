@@ -65,23 +65,30 @@ def collect(reader: Reader) -> list[Row]:
     """Count each table of the schema."""
     columns = existing_columns(reader)
     counted: list[Row] = []
-    for row in reader.rows(read_sql("tables.sql"), {"schema": reader.schema}):
+    for row in reader.rows(read_sql("tables.sql"), reader.place()):
         name = row["table"]
         figures: Row = {"table": name, "readable": row["readable"]}
         if row["readable"]:
             figures |= reader.one(
-                statistics_query(
-                    reader.schema, name, MODELLED.get(name, Facts()), columns.get(name, {})
-                )
+                statistics_query(reader.schema, name, facts_of(reader, name), columns.get(name, {}))
             )
         counted.append(figures)
-    order = {name: place for place, name in enumerate(MODELLED)}
+    order = {reader.store.name(name): place for place, name in enumerate(MODELLED)}
+    order |= {name: place for place, name in enumerate(MODELLED)}
     return sorted(counted, key=lambda row: (order.get(row["table"], len(order)), row["table"]))
+
+
+def facts_of(reader: Reader, table: str) -> Facts:
+    """What is known of a table; of one that only has the name of ours, nothing."""
+    if not reader.store.owns(table):
+        return Facts()
+    return MODELLED.get(table.removeprefix(reader.store.prefix), Facts())
 
 
 def cost_sources(reader: Reader) -> list[Row]:
     """Where the costs of LLM calls come from: given by the provider, estimated, unknown."""
-    if "cost_source" not in existing_columns(reader).get("llm_calls", {}):
+    columns = existing_columns(reader).get("llm_calls", {})
+    if not {"cost_source", "estimated_cost"} <= columns.keys():
         return []
     return reader.rows(read_sql("cost_sources.sql"))
 

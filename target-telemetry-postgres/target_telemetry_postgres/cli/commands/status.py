@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from target_telemetry_postgres.cli import output
+from target_telemetry_postgres.cli.facts import MODELLED
 from target_telemetry_postgres.cli.session import (
     Reader,
     Row,
@@ -25,6 +26,8 @@ if TYPE_CHECKING:
 
     from target_telemetry_postgres.postgres.database import Database
 
+# Whose newest times tell whether GitHub or the files are behind.
+_WATCHED = ("workflow_runs", "llm_calls")
 _STREAMS = (
     output.Column("stream"),
     output.Column("last loaded (UTC)"),
@@ -88,19 +91,37 @@ def collect(session: Session, database: Database, streams: tuple[str, ...]) -> d
     missing = [str(migration) for migration in pending(database)]
     with session.reading(database) as reader:
         columns = existing_columns(reader)
-        health = reader.rows(read_sql("health.sql")) if "pipeline_health" in columns else []
-        ready = {"workflow_runs", "llm_calls"} <= columns.keys()
-        latest = reader.rows(read_sql("last_runs.sql")) if ready else []
+        health = health_of(reader) if reader.store.name("pipeline_health") in columns else []
+        latest = [newest(reader, table) for table in _WATCHED if reader.store.owns(table)]
         bookmarks = meltano_state(reader)
     return {
         "database": database.describe(),
         "schema": database.schema,
         "streams": [row for row in health if not streams or row["stream"] in streams],
-        "latest": {row["table"]: row["latest"] for row in latest},
+        "latest": {row["table"]: row["latest"] for row in latest if row["latest"]},
         "retention": next_prunes(session, database, columns) if not missing else [],
         "pending_migrations": missing,
         "bookmarks": bookmarks,
     }
+
+
+def health_of(reader: Reader) -> list[Row]:
+    """One row a stream, from the ledger's view."""
+    from psycopg import sql
+
+    query = sql.SQL(read_sql("health.sql").decode())
+    return reader.rows(query.format(pipeline_health=reader.store.table("pipeline_health")))
+
+
+def newest(reader: Reader, table: str) -> Row:
+    """The newest time of what is stored: whether the source is behind, and not only its loading."""
+    from psycopg import sql
+
+    column = sql.Identifier(str(MODELLED[table].time))
+    query = sql.SQL("select {name} as table, max({column}) as latest from {table}").format(
+        name=sql.Literal(table), column=column, table=sql.Identifier(reader.schema, table)
+    )
+    return reader.one(query)
 
 
 def meltano_state(reader: Reader) -> list[Row]:

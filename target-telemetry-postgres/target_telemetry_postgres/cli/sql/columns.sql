@@ -7,6 +7,6 @@ join pg_catalog.pg_attribute a on a.attrelid = c.oid and a.attnum > 0 and not a.
 where n.nspname = %(schema)s
   and c.relkind in ('r', 'p', 'v', 'm', 'f')
   and not c.relispartition
-  and c.relname not in ('version', 'alembic_version')
+  and c.relname is distinct from %(version)s::name
   and has_column_privilege(c.oid, a.attnum, 'select')
 order by c.relname, a.attnum

@@ -14,5 +14,5 @@ select
   last_error,
   last_pruned_at,
   next_prune_at
-from pipeline_health
+from {pipeline_health}
 order by stream

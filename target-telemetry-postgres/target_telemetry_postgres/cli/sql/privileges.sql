@@ -17,7 +17,7 @@ select
     from pg_catalog.pg_class c
     where c.relnamespace = to_regnamespace(quote_ident(%(schema)s))
       and c.relkind in ('r', 'p')
-      and c.relname not in ('version', 'alembic_version')
+      and c.relname is distinct from %(version)s::name
       and not (
         has_table_privilege(c.oid, 'select') and has_table_privilege(c.oid, 'insert')
         and has_table_privilege(c.oid, 'update') and has_table_privilege(c.oid, 'delete')

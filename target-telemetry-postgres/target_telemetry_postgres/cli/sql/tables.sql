@@ -5,5 +5,5 @@ join pg_catalog.pg_namespace n on n.oid = c.relnamespace
 where n.nspname = %(schema)s
   and c.relkind in ('r', 'p', 'f')
   and not c.relispartition
-  and c.relname not in ('version', 'alembic_version')
+  and c.relname is distinct from %(version)s::name
 order by c.relname

@@ -10,6 +10,7 @@ import msgspec
 
 from target_telemetry_postgres.cli.session import read_sql
 from target_telemetry_postgres.errors import ConfigError
+from target_telemetry_postgres.table_names import LEDGER_TABLES
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -61,6 +62,13 @@ class Manifest(msgspec.Struct, frozen=True):
 
     tables: list[ExportedTable]
     format: int = _FORMAT
+    #: What the names of the ledger's tables begin with, in the schema that this was exported from.
+    ledger_prefix: str = ""
+
+    def ledgers(self, table: str) -> str | None:
+        """Which of the ledger's tables this was there, if it was one."""
+        plain = table.removeprefix(self.ledger_prefix)
+        return plain if self.ledger_prefix + plain == table and plain in LEDGER_TABLES else None
 
 
 def describe_table(
@@ -125,9 +133,9 @@ def read_manifest(folder: Path) -> Manifest | None:
     return manifest
 
 
-def write_manifest(folder: Path, tables: list[ExportedTable]) -> None:
+def write_manifest(folder: Path, manifest: Manifest) -> None:
     """Write the manifest last: without it an export is not complete."""
-    encoded = msgspec.json.format(msgspec.json.encode(Manifest(tables)), indent=2)
+    encoded = msgspec.json.format(msgspec.json.encode(manifest), indent=2)
     (folder / MANIFEST).write_bytes(encoded + b"\n")
 
 

@@ -38,6 +38,8 @@ class Source:
     table: str
     kind: str
     definition: TableDefinition | None = None
+    #: Which of the ledger's tables this is, if it is one.
+    ledgers: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
