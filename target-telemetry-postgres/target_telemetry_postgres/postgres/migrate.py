@@ -171,7 +171,7 @@ def drift(database: Database) -> list[str]:
 
 def _models(store: Store) -> sqlalchemy.MetaData:
     """The models of the branches that are here, by the names that they have here."""
-    from sqlalchemy import MetaData, Table  # noqa: PLC0415 - see the module's docstring
+    from sqlalchemy import Constraint, Index, MetaData, Table  # noqa: PLC0415 - see the module's docstring
     from sqlalchemy.sql.elements import conv  # noqa: PLC0415
 
     from target_telemetry_postgres.models import Base  # noqa: PLC0415
@@ -185,7 +185,8 @@ def _models(store: Store) -> sqlalchemy.MetaData:
             table.to_metadata(metadata)
             continue
         copy = table.to_metadata(metadata, name=store.name(table.name))
-        for named in (*copy.indexes, *copy.constraints):
+        parts: list[Index | Constraint] = [*copy.indexes, *copy.constraints]
+        for named in parts:
             if isinstance(named.name, str):
                 named.name = conv(store.prefix + named.name)
     return metadata

@@ -16,10 +16,10 @@ from psycopg import sql
 from target_telemetry_postgres.postgres.revisions import branches_of, translated
 from target_telemetry_postgres.settings import DEFAULT_SCHEMA
 from target_telemetry_postgres.table_names import (
-    NOT_STREAMS,
     LEDGER,
     LEDGER_PREFIX,
     LEDGER_TABLES,
+    NOT_STREAMS,
     SYSTEMS,
     VERSION_TABLE,
 )
