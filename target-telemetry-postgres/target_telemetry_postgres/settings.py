@@ -97,11 +97,16 @@ CONNECTION: Final[dict[str, dict[str, Any]]] = {
 
 TABLES: Final[dict[str, dict[str, Any]]] = {
     "default_target_schema": _setting(
-        "string", "Schema that holds the tables.", default=DEFAULT_SCHEMA, minLength=1
+        "string",
+        "Schema that holds the tables. In any other than `telemetry` the suite's own tables come "
+        "when their streams do.",
+        default=DEFAULT_SCHEMA,
+        minLength=1,
     ),
     "migrate": _choice(
         "`auto` brings the tables up to date on start, `check` fails when they are behind, "
-        "`off` does neither (for roles without DDL rights).",
+        "`off` does neither: only streams' own tables are made, and the ledger is used if there "
+        "is one.",
         "auto",
         *("auto", "check", "off"),
     ),

@@ -220,6 +220,7 @@ def tenant(postgres_server: PostgresServer, guest: Loader) -> Iterator[Loader]:
 def test_without_migrations_an_empty_schema_is_loaded_and_has_nothing_else(
     tenant: Loader, caplog: Any
 ) -> None:
+    caplog.set_level("INFO")
     shapes = [schema(name, {"id": {"type": ["integer"]}}, ["id"]) for name in OUR_NAMES]
     rows = [record(name, {"id": number}) for name in OUR_NAMES for number in (1, 2)]
     for _ in range(2):
