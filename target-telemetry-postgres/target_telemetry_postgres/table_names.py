@@ -11,12 +11,10 @@ STORED_AT: Final = "created_at"
 LEDGER_PREFIX: Final = "_telemetry_"
 #: Alembic's table in the schema, where no other application's Alembic looks.
 VERSION_TABLE: Final = "version"
-#: What the target keeps about itself, beside the version table; no stream writes here.
-LEDGER_TABLES: Final = ("ingest_runs", "rejected_records", "retention_policies", "pipeline_health")
 
 #: The branch of the migrations that keeps account of runs, so it comes first and everywhere.
 LEDGER: Final = "ledger"
-#: Everything that each other branch makes; what is named here may be in its way.
+#: The tables that each other branch makes for streams.
 SYSTEMS: Final[dict[str, tuple[str, ...]]] = {
     "pipelines": (
         "workflow_runs",
@@ -32,7 +30,3 @@ SYSTEMS: Final[dict[str, tuple[str, ...]]] = {
     "traces": ("pr_traces", "pr_trace_events"),
     "estimation": ("token_estimation_v2_events",),
 }
-#: What of it no stream writes to: what people fill in, and views.
-NOT_STREAMS: Final = frozenset(
-    {"runner_prices", "model_prices", "pr_trace_order", "pr_trace_measures"}
-)

@@ -43,7 +43,7 @@ def ensure_schema(database: Database, mode: Literal["auto", "check", "off"]) -> 
         return
     store = look_at(database)
     behind = waiting(store)
-    for branch in branches() if store.is_ours else ():
+    for branch in branches() if store.is_ours else store.branches:
         if sentence := named_in_the_way(store, branch):
             log.warning("%s", sentence)
     if not behind:
@@ -69,6 +69,11 @@ def look_at(database: Database) -> Store:
             store = look(connection, database.schema)
     except psycopg.Error as error:
         raise explain(error, database) from error
+    if taken := store.in_the_way(LEDGER):
+        raise MigrationError(
+            f"Schema {database.schema} of {database.describe()} has {', '.join(taken)} of its own, "
+            "a name that the target's ledger needs; rename it."
+        )
     strange = sorted(store.revisions - known(scripts()).keys())
     if strange:
         raise MigrationError(
@@ -82,18 +87,16 @@ def look_at(database: Database) -> Store:
 def expected(store: Store) -> list[str]:
     """The branches to bring up to date: everything in `telemetry`, elsewhere what is there.
 
-    A system whose names are taken cannot come.
+    One whose names are taken stays as it is.
     """
-    here = store.branches
+    here = store.branches if not store.is_ours else branches()
     return [
-        branch
-        for branch in branches()
-        if branch == LEDGER or branch in here or (store.is_ours and not store.in_the_way(branch))
+        one for one in branches() if one == LEDGER or (one in here and not store.in_the_way(one))
     ]
 
 
 def named_in_the_way(store: Store, branch: str) -> str:
-    """The sentence for what keeps a system from coming; empty when nothing does."""
+    """The sentence for what keeps a branch from coming; empty when nothing does."""
     names = ", ".join(f'"{name}"' for name in store.in_the_way(branch))
     return names and (
         f'Schema "{store.schema}" has {names} of its own, so the tables of {branch} are not made '

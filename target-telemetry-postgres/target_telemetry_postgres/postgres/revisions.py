@@ -28,6 +28,9 @@ _CHAIN: Final[dict[str, tuple[str, ...]]] = {
     "0005": ("ledger_0002",),
 }
 _FILE: Final = re.compile(r"^(\d{4})_\w+\.py$")
+_MAKES: Final = re.compile(
+    r"^CREATE (?:MATERIALIZED )?(?:TABLE|VIEW) (?:\{prefix\})?(\w+)", re.MULTILINE
+)
 _DEPENDS: Final = re.compile(r"^depends_on = (.+)$", re.MULTILINE)
 
 
@@ -39,6 +42,8 @@ class Migration:
     number: str
     name: str
     after: tuple[str, ...]
+    #: Its tables and views, without the prefix that the ledger's may have.
+    makes: tuple[str, ...] = ()
 
     @property
     def revision(self) -> str:
@@ -66,7 +71,9 @@ def known(folder: Path) -> dict[str, Migration]:
             branch = path.parent.name
             newest = next(reversed(found.values()), None)
             before = (newest.revision,) if newest and newest.branch == branch else ()
-            one = Migration(branch, match[1], path.stem, (*before, *_depends_on(path)))
+            text = path.read_text(encoding="utf-8")
+            after = (*before, *_depends_on(text))
+            one = Migration(branch, match[1], path.stem, after, tuple(_MAKES.findall(text)))
             found[one.revision] = one
     if not found:
         raise MigrationError(f"There are no migrations in {folder}; reinstall the package.")
@@ -84,9 +91,9 @@ def _order(path: Path) -> tuple[int, str, str]:
     return (order.index(branch) if branch in order else len(order), branch, path.name)
 
 
-def _depends_on(path: Path) -> tuple[str, ...]:
+def _depends_on(text: str) -> tuple[str, ...]:
     """What of other branches it builds on, by the line that Alembic reads too."""
-    match = _DEPENDS.search(path.read_text(encoding="utf-8"))
+    match = _DEPENDS.search(text)
     value = ast.literal_eval(match[1]) if match else None
     return (value,) if isinstance(value, str) else tuple(value or ())
 
@@ -114,9 +121,7 @@ def applied(rows: Iterable[str], migrations: dict[str, Migration]) -> set[str]:
     return done
 
 
-def branches_of(rows: Iterable[str]) -> set[str]:
-    """The branches of which anything has been run, also of a version that is newer than this."""
-    migrations = known(scripts())
-    ours = [revision for revision in rows if revision in migrations]
-    done = {migrations[revision].branch for revision in applied(ours, migrations)}
-    return done | {revision.rpartition("_")[0] for revision in rows}
+def ledger_tables() -> list[str]:
+    """What the target keeps about itself, beside the version table."""
+    every = known(scripts()).values()
+    return [name for one in every if one.branch == LEDGER for name in one.makes]

@@ -12,9 +12,10 @@ from typing import TYPE_CHECKING, Any, Final
 from psycopg import sql
 from psycopg.rows import tuple_row
 
+from target_telemetry_postgres.postgres.revisions import ledger_tables
 from target_telemetry_postgres.postgres.store import Store
 from target_telemetry_postgres.postgres.store import look as look_at_store
-from target_telemetry_postgres.table_names import LEDGER_TABLES, VERSION_TABLE
+from target_telemetry_postgres.table_names import VERSION_TABLE
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -172,7 +173,7 @@ def _reader(found: Found, role: str, more: Sequence[str]) -> list[sql.Composed]:
     ]
     granted.extend(_select(found.schema, name, (), who) for name in _views(found))
     known = {
-        found.store.prefix + name if name in LEDGER_TABLES else name: name for name in READABLE
+        found.store.prefix + name if name in ledger_tables() else name: name for name in READABLE
     }
     known[found.store.version_table] = VERSION_TABLE
     tables = [name for name in known if name in found.tables and found.store.owns(name)]

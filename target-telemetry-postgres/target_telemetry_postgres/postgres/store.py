@@ -13,22 +13,20 @@ from typing import TYPE_CHECKING, Any, Final
 
 from psycopg import sql
 
-from target_telemetry_postgres.postgres.revisions import branches_of, translated
-from target_telemetry_postgres.settings import DEFAULT_SCHEMA
-from target_telemetry_postgres.table_names import (
-    LEDGER,
-    LEDGER_PREFIX,
-    LEDGER_TABLES,
-    NOT_STREAMS,
-    SYSTEMS,
-    VERSION_TABLE,
+from target_telemetry_postgres.postgres.revisions import (
+    applied,
+    known,
+    ledger_tables,
+    scripts,
+    translated,
 )
+from target_telemetry_postgres.settings import DEFAULT_SCHEMA
+from target_telemetry_postgres.table_names import LEDGER, LEDGER_PREFIX, SYSTEMS, VERSION_TABLE
 
 if TYPE_CHECKING:
     import psycopg
 
 _VERSIONS: Final = (LEDGER_PREFIX + VERSION_TABLE, VERSION_TABLE)
-_PLAIN: Final = frozenset({VERSION_TABLE, *LEDGER_TABLES})
 _SHAPE: Final = "version_num character varying(32)"
 #: A number of the one chain that there was, or of a branch.
 _REVISION: Final = re.compile(r"\d{4}|[a-z_]+_\d{4}")
@@ -74,9 +72,15 @@ class Store:
         return translated(self.stored or ())
 
     @property
+    def ran(self) -> set[str]:
+        """Every migration that has been run, as far as this version knows them."""
+        migrations = known(scripts())
+        return applied([one for one in self.revisions if one in migrations], migrations)
+
+    @property
     def branches(self) -> set[str]:
         """The systems that are here, and the ledger."""
-        return branches_of(self.revisions)
+        return {known(scripts())[revision].branch for revision in self.ran}
 
     @property
     def has_ledger(self) -> bool:
@@ -91,36 +95,43 @@ class Store:
         """A table of the ledger, qualified."""
         return sql.Identifier(self.schema, self.name(table))
 
-    def owns(self, table: str) -> bool:
-        """Whether the migrations made this table, and not the schema's owner or a stream."""
-        if table.startswith(LEDGER_PREFIX) and self.prefix:
-            return True
-        ledger = _PLAIN if self.stored is not None and not self.prefix else ()
-        return table in ledger or any(table in SYSTEMS.get(one, ()) for one in self.branches)
+    def owns(self, name: str) -> bool:
+        """Whether the migrations made this table or view, and not somebody else."""
+        if name == self.version_table:
+            return self.stored is not None
+        return name in self._made(self.ran)
 
-    def takes_stream(self, table: str) -> bool:
-        """Whether a stream may write to this table at all."""
-        if table.startswith(LEDGER_PREFIX):
+    def takes_stream(self, name: str) -> bool:
+        """Whether a stream may write to the table of this name at all."""
+        if name.startswith(LEDGER_PREFIX):
             return False
-        in_a_system = any(table in tables for tables in SYSTEMS.values())
-        return not self.owns(table) or (in_a_system and table not in NOT_STREAMS)
+        return not self.owns(name) or any(name in tables for tables in SYSTEMS.values())
 
     def in_the_way(self, branch: str) -> list[str]:
-        """What of somebody else has a name that a system not here yet would need."""
-        if branch in self.branches:
-            return []
-        return [name for name in SYSTEMS.get(branch, ()) if name in self.relations]
+        """What of somebody else has a name that migrations of a branch would take."""
+        coming = [one.revision for one in known(scripts()).values() if one.branch == branch]
+        return sorted(self._made(set(coming) - self.ran) & self.relations)
+
+    def _made(self, revisions: set[str]) -> set[str]:
+        """What migrations make, by the names that it has here."""
+        return {
+            self.name(name) if one.branch == LEDGER else name
+            for one in map(known(scripts()).__getitem__, revisions)
+            for name in one.makes
+        }
 
 
 def look(connection: psycopg.Connection[tuple[Any, ...]], schema: str) -> Store:
     """Look at a schema, which may not exist."""
-    names = [*_VERSIONS, *LEDGER_TABLES, *(name for names in SYSTEMS.values() for name in names)]
     exists = connection.execute(
         "select from pg_catalog.pg_namespace where nspname = %s", [schema]
     ).fetchone()
     if exists is None:
         return Store(schema, prefix="" if schema == DEFAULT_SCHEMA else LEDGER_PREFIX)
-    found = connection.execute(_RELATIONS, [schema, names]).fetchall()
+    plain = {VERSION_TABLE, *ledger_tables()}
+    names = {name for one in known(scripts()).values() for name in one.makes} | plain
+    names |= {LEDGER_PREFIX + name for name in plain}
+    found = connection.execute(_RELATIONS, [schema, list(names)]).fetchall()
     shapes = {str(name): shape for name, shape in found}
     relations = frozenset(shapes)
     for version in _VERSIONS:
@@ -132,5 +143,5 @@ def look(connection: psycopg.Connection[tuple[Any, ...]], schema: str) -> Store:
         stored = frozenset(str(row[0]) for row in rows)
         if all(map(_REVISION.fullmatch, stored)):
             return Store(schema, True, stored, version.removesuffix(VERSION_TABLE), relations)
-    plain = schema == DEFAULT_SCHEMA and not relations & _PLAIN
-    return Store(schema, True, None, "" if plain else LEDGER_PREFIX, relations)
+    is_free = schema == DEFAULT_SCHEMA and not relations & plain
+    return Store(schema, True, None, "" if is_free else LEDGER_PREFIX, relations)

@@ -12,10 +12,9 @@ from psycopg import sql
 from target_telemetry_postgres.errors import DatabaseError, MigrationError
 from target_telemetry_postgres.models import Base
 from target_telemetry_postgres.postgres import migrate
-from target_telemetry_postgres.postgres.revisions import branches, known, scripts
+from target_telemetry_postgres.postgres.revisions import branches, known, ledger_tables, scripts
 from target_telemetry_postgres.table_names import (
     LEDGER_PREFIX,
-    LEDGER_TABLES,
     SYSTEMS,
     VERSION_TABLE,
 )
@@ -26,7 +25,15 @@ if TYPE_CHECKING:
 
 
 FEW = 100 if os.environ.get("TELEMETRY_PROOF") == "full" else 4
-LEDGER_ELSEWHERE = {LEDGER_PREFIX + name for name in (VERSION_TABLE, *LEDGER_TABLES)}
+FILES = list(known(scripts()).values())
+MADE = {
+    branch: {
+        name for one in known(scripts()).values() if one.branch == branch for name in one.makes
+    }
+    for branch in branches()
+}
+SYSTEMS_MADE = set().union(*(MADE[system] for system in SYSTEMS))
+LEDGER_ELSEWHERE = {LEDGER_PREFIX + name for name in (VERSION_TABLE, *ledger_tables())}
 
 
 def relations(database: Database) -> set[str]:
@@ -118,8 +125,7 @@ def test_another_schema_gets_the_ledger_and_no_more_until_it_is_asked_for(
 
     migrate.upgrade(awkward, *map(migrate.head, branches()))
 
-    systems = {table for tables in SYSTEMS.values() for table in tables}
-    assert relations(awkward) == LEDGER_ELSEWHERE | systems
+    assert relations(awkward) == LEDGER_ELSEWHERE | SYSTEMS_MADE
     assert migrate.drift(awkward) == []
 
 
@@ -214,16 +220,15 @@ def test_a_table_of_somebody_else_keeps_its_system_away_and_is_named(
     migrate.ensure_schema(empty_database, "auto")
     migrate.ensure_schema(empty_database, "check")
 
-    (system,) = (name for name, tables in SYSTEMS.items() if taken in tables)
+    (system,) = (name for name, made in MADE.items() if taken in made)
     assert migrate.pending(empty_database) == []
-    assert relations(empty_database) & set(SYSTEMS[system]) == {taken}
-    others = [set(tables) for name, tables in SYSTEMS.items() if name != system]
-    assert set().union(*others) < relations(empty_database)
+    assert relations(empty_database) & MADE[system] == {taken}
+    assert SYSTEMS_MADE - MADE[system] < relations(empty_database)
     (told, _) = (one.getMessage() for one in caplog.records if one.levelname == "WARNING")
     assert f'"{taken}" of its own, so the tables of {system} are not made' in told
 
 
-@pytest.mark.parametrize("taken", [VERSION_TABLE, *LEDGER_TABLES])
+@pytest.mark.parametrize("taken", [VERSION_TABLE, *ledger_tables()])
 def test_a_ledger_whose_names_are_taken_in_telemetry_has_others(
     empty_database: Database, taken: str
 ) -> None:
@@ -237,12 +242,8 @@ def test_a_ledger_whose_names_are_taken_in_telemetry_has_others(
     assert migrate.pending(empty_database) == []
 
 
-def names_of(found: dict[str, tuple[str, ...]]) -> set[str]:
-    return {name for names in found.values() for name in names}
-
-
 def test_everything_that_the_migrations_make_is_listed_by_name(database: Database) -> None:
-    listed = {VERSION_TABLE, *LEDGER_TABLES, *names_of(SYSTEMS)}
+    listed = {VERSION_TABLE, *ledger_tables(), *SYSTEMS_MADE}
 
     assert relations(database) == listed
 
@@ -272,6 +273,6 @@ def test_in_whatever_order_systems_arrive_they_end_the_same(
 
     assert migrate.pending(store) == []
     assert migrate.drift(store) == []
-    ledger = {VERSION_TABLE, *LEDGER_TABLES} if schema == "telemetry" else LEDGER_ELSEWHERE
-    assert relations(store) == ledger | names_of(SYSTEMS)
+    ledger = {VERSION_TABLE, *ledger_tables()} if schema == "telemetry" else LEDGER_ELSEWHERE
+    assert relations(store) == ledger | SYSTEMS_MADE
     postgres_server.drop_database(name)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from target_telemetry_postgres.table_names import NOT_STREAMS, SYSTEMS
+from target_telemetry_postgres.table_names import SYSTEMS
 
 if TYPE_CHECKING:
     from target_telemetry_postgres.postgres.database import Database
@@ -22,7 +22,7 @@ OF_A_CHAT = {"sql_fingerprint"}
 NEEDED_IN_A_CHAT = {"user_id", "created_at", "user_question", "is_off_topic"}
 CHAT = "chat_telemetry_log"
 
-MODELLED_TABLES = {table for tables in SYSTEMS.values() for table in tables} - NOT_STREAMS
+MODELLED_TABLES = {table for tables in SYSTEMS.values() for table in tables}
 
 FITTING = {
     "integer": {"bigint"},

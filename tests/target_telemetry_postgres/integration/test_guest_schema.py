@@ -14,9 +14,9 @@ from target_telemetry_postgres.cli.checks.database import check
 from target_telemetry_postgres.cli.session import Session
 from target_telemetry_postgres.errors import MigrationError, RecordError
 from target_telemetry_postgres.postgres import migrate
+from target_telemetry_postgres.postgres.revisions import known, ledger_tables, scripts
 from target_telemetry_postgres.table_names import (
     LEDGER_PREFIX,
-    LEDGER_TABLES,
     SYSTEMS,
     VERSION_TABLE,
 )
@@ -27,8 +27,15 @@ if TYPE_CHECKING:
     from support.postgres import PostgresServer
     from target_telemetry_postgres.postgres.database import Database
 
-LEDGER = {LEDGER_PREFIX + name for name in (VERSION_TABLE, *LEDGER_TABLES)}
-OUR_NAMES = [VERSION_TABLE, *LEDGER_TABLES, *(name for names in SYSTEMS.values() for name in names)]
+LEDGER = {LEDGER_PREFIX + name for name in (VERSION_TABLE, *ledger_tables())}
+FILES = list(known(scripts()).values())
+MADE = {
+    system: {
+        name for one in known(scripts()).values() if one.branch == system for name in one.makes
+    }
+    for system in SYSTEMS
+}
+OUR_NAMES = [VERSION_TABLE, *ledger_tables(), *sorted(set().union(*MADE.values()))]
 TEXT = {"type": ["null", "string"]}
 INTEGER = {"type": ["null", "integer"]}
 MOMENT = {"type": ["null", "string"], "format": "date-time"}
@@ -107,14 +114,14 @@ def test_streams_that_have_every_name_of_ours_are_tables_like_any_other(guest: L
 def test_a_stream_of_our_shape_brings_its_system_and_no_other(guest: Loader) -> None:
     guest.load(CALLS, call(), call(team="a"))
 
-    assert relations(guest) == LEDGER | set(SYSTEMS["llm"])
+    assert relations(guest) == LEDGER | MADE["llm"]
     assert {row["team"] for row in guest.table("llm_calls")} == {None, "a"}
     assert all(row["id"] and row["created_at"] for row in guest.table("llm_calls"))
     assert migrate.pending(guest.database) == []
 
     guest.load(RUNS, run(1))
 
-    assert relations(guest) == LEDGER | {*SYSTEMS["llm"], *SYSTEMS["pipelines"]}
+    assert relations(guest) == LEDGER | MADE["llm"] | MADE["pipelines"]
 
 
 def test_rows_past_their_retention_are_refused_from_the_first_load_on(guest: Loader) -> None:
@@ -312,7 +319,7 @@ def test_readers_get_ours_and_nothing_of_theirs(filled: Loader) -> None:
     assert named == {
         *(LEDGER_PREFIX + name for name in (VERSION_TABLE, "ingest_runs", "retention_policies")),
         LEDGER_PREFIX + "pipeline_health",
-        *(set(SYSTEMS["llm"]) - {"llm_csv_rejects"}),
+        *(MADE["llm"] - {"llm_csv_rejects"}),
     }
     assert not any("error" in line for line in opened if "ingest_runs" in line)
 
@@ -323,7 +330,7 @@ def test_migrate_brings_the_systems_that_nothing_is_in_the_way_of(filled: Loader
     assert ran.code == 1
     assert "Applied coverage/0001_snapshots" in ran.out
     assert '"workflow_runs" of its own, so the tables of pipelines are not made' in ran.err
-    assert set(SYSTEMS["coverage"]) < relations(filled)
+    assert MADE["coverage"] < relations(filled)
     assert not {"workflow_jobs", "runner_prices"} & relations(filled)
 
 
@@ -352,3 +359,17 @@ def test_what_is_exported_here_goes_into_telemetry_there_and_back(
     assert {row["run_id"] for row in last.table(LEDGER_PREFIX + "ingest_runs")} == first
     assert [row["model"] for row in last.table("llm_calls")] == ["m"]
     assert migrate.drift(other) == []
+
+
+def test_a_table_of_theirs_that_a_later_version_names_as_ours_stays_theirs(
+    loader: Loader, caplog: Any
+) -> None:
+    migrate.downgrade(loader.database, "pipelines@pipelines_0002")
+    theirs = schema("repositories", {"id": TEXT}, ["id"])
+    loader.execute("CREATE TABLE repositories (id text PRIMARY KEY)")
+
+    loader.load(theirs, record("repositories", {"id": "a"}), RUNS, run(1))
+
+    assert loader.table("repositories") == [{"id": "a"}]
+    assert len(loader.table("workflow_runs")) == 1
+    assert '"repositories" of its own' in caplog.text

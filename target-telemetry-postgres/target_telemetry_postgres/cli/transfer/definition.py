@@ -10,7 +10,6 @@ import msgspec
 
 from target_telemetry_postgres.cli.session import read_sql
 from target_telemetry_postgres.errors import ConfigError
-from target_telemetry_postgres.table_names import LEDGER_TABLES
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -67,8 +66,10 @@ class Manifest(msgspec.Struct, frozen=True):
 
     def ledgers(self, table: str) -> str | None:
         """Which of the ledger's tables this was there, if it was one."""
+        from target_telemetry_postgres.postgres.revisions import ledger_tables
+
         plain = table.removeprefix(self.ledger_prefix)
-        return plain if self.ledger_prefix + plain == table and plain in LEDGER_TABLES else None
+        return plain if self.ledger_prefix + plain == table and plain in ledger_tables() else None
 
 
 def describe_table(
