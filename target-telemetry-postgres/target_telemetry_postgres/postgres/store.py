@@ -31,7 +31,7 @@ _SHAPE: Final = "version_num character varying(32)"
 #: A number of the one chain that there was, or of a branch.
 _REVISION: Final = re.compile(r"\d{4}|[a-z_]+_\d{4}")
 _RELATIONS: Final = """
-select c.relname::text, (
+select c.relname::text, has_table_privilege(c.oid, 'select'), (
   select string_agg(a.attname || ' ' || format_type(a.atttypid, a.atttypmod), ', ')
   from pg_catalog.pg_attribute a
   where a.attrelid = c.oid and a.attnum > 0 and not a.attisdropped
@@ -132,16 +132,30 @@ def look(connection: psycopg.Connection[tuple[Any, ...]], schema: str) -> Store:
     names = {name for one in known(scripts()).values() for name in one.makes} | plain
     names |= {LEDGER_PREFIX + name for name in plain}
     found = connection.execute(_RELATIONS, [schema, list(names)]).fetchall()
-    shapes = {str(name): shape for name, shape in found}
+    shapes = {str(name): (shape, may_read) for name, may_read, shape in found}
     relations = frozenset(shapes)
     for version in _VERSIONS:
-        if shapes.get(version) != _SHAPE:
+        shape, may_read = shapes.get(version, (None, False))
+        if shape != _SHAPE:
             continue
+        prefix = version.removesuffix(VERSION_TABLE)
+        if not may_read:
+            return Store(schema, True, _by_what_is_there(relations, prefix), prefix, relations)
         rows = connection.execute(
             sql.SQL("select version_num from {}").format(sql.Identifier(schema, version))
         ).fetchall()
         stored = frozenset(str(row[0]) for row in rows)
         if all(map(_REVISION.fullmatch, stored)):
-            return Store(schema, True, stored, version.removesuffix(VERSION_TABLE), relations)
+            return Store(schema, True, stored, prefix, relations)
     is_free = schema == DEFAULT_SCHEMA and not relations & plain
     return Store(schema, True, None, "" if is_free else LEDGER_PREFIX, relations)
+
+
+def _by_what_is_there(relations: frozenset[str], prefix: str) -> frozenset[str]:
+    """Which migrations have been run, for a role that may not read the version table."""
+    return frozenset(
+        revision
+        for revision, one in known(scripts()).items()
+        if one.makes
+        and {prefix + name if one.branch == LEDGER else name for name in one.makes} <= relations
+    )
