@@ -14,7 +14,7 @@ export DO_NOT_TRACK := 1
 export UV_COMPILE_BYTECODE := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help run setup plugins test test-fast proof lint format bench docs vendor lock clean
+.PHONY: help run setup plugins browser test test-fast proof lint format bench docs vendor lock clean
 
 help: ## list the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -25,6 +25,8 @@ run: .meltano/.ready ## load the sample data through both pipelines and print th
 setup: .venv/.ready ## make .venv with meltano, pytest and the four packages
 
 plugins: .meltano/.ready ## make setup, and install the Meltano plugins
+
+browser: .venv/.browser ## make setup, and what drives a browser in the tests of the page
 
 test: setup ## run the whole test suite; it starts the servers it needs
 	@$(BIN)/python -m pytest -n 2 --dist worksteal $(ARGS)
@@ -60,6 +62,8 @@ lock: setup ## resolve the newest versions into requirements.lock
 	@$(BIN)/uv pip compile --quiet --upgrade --universal --no-build --python-version 3.10 \
 	  --no-header --no-annotate --no-emit-index-url --group dev \
 	  $(PACKAGES:%=%/pyproject.toml) --output-file requirements.lock
+	@$(BIN)/uv pip compile --quiet --upgrade --universal --no-build --python-version 3.10 \
+	  --no-header --no-annotate --no-emit-index-url --group browser --output-file requirements-browser.lock
 
 clean: ## remove everything that the commands above made
 	@rm -rf .venv .meltano .telemetry output .pytest_cache .mypy_cache .ruff_cache .hypothesis
@@ -73,6 +77,10 @@ clean: ## remove everything that the commands above made
 	@$(BIN)/uv pip install --quiet --python $(BIN)/python --requirement requirements.lock
 	@echo "setup 3/3: the four packages"
 	@$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps $(PACKAGES:%=--editable ./%)
+	@touch $@
+
+.venv/.browser: .venv/.ready requirements-browser.lock
+	@$(BIN)/uv pip install --quiet --python $(BIN)/python --requirement requirements-browser.lock
 	@touch $@
 
 .meltano/.ready: .venv/.ready meltano.yml

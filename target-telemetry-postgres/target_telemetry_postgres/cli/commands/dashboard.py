@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,7 +12,10 @@ from target_telemetry_postgres.cli.session import Session, pass_session
 from target_telemetry_postgres.cli.spans import instant_option
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from datetime import datetime
+
+    from target_telemetry_postgres.dashboard.options import PageOptions
 
 _DEFAULT_FILE = ".telemetry/dashboard.html"
 
@@ -36,6 +40,10 @@ Example:
     help="Where the page goes.",
 )
 @click.option("--open", "then_open", is_flag=True, help="Open the page in the browser.")
+@click.option("--serve", is_flag=True, help="Serve the page with live data on this machine.")
+@click.option(
+    "--port", type=click.IntRange(0, 65535), default=0, help="Of --serve; 0 takes a free one."
+)
 @click.option(
     "--since",
     metavar="WHEN",
@@ -64,6 +72,8 @@ def command(
     *,
     file: Path,
     then_open: bool,
+    serve: bool,
+    port: int,
     since: datetime | None,
     zone: str,
     repositories: tuple[str, ...],
@@ -71,20 +81,60 @@ def command(
 ) -> None:
     """Write a page with the charts and tables of CI and LLM calls: one HTML file."""
     from target_telemetry_postgres.dashboard.options import PageOptions, check_without
-    from target_telemetry_postgres.dashboard.page import assemble
-    from target_telemetry_postgres.dashboard.snapshot import take_snapshot
 
-    options = PageOptions(
-        since=since, zone=zone, repositories=repositories, without=check_without(without)
+    options = partial(
+        PageOptions,
+        since=since,
+        zone=zone,
+        repositories=repositories,
+        without=check_without(without),
     )
-    with session.reading() as reader:
-        snapshot = take_snapshot(reader.cursor, options)
-    text = assemble(snapshot.deflated())
+    if serve:
+        _serve(session, options, port, then_open=then_open)
+        return
+    size = _write(session, options(), file)
+    click.echo(f"{file} ({size / 1e6:.1f} MB)")
+    if then_open:
+        _show(file.resolve().as_uri())
+
+
+def _write(session: Session, options: PageOptions, file: Path) -> int:
+    from target_telemetry_postgres.dashboard.page import assemble
+
+    text = assemble(_data(session, options)).encode()
     file.parent.mkdir(parents=True, exist_ok=True)
     # Whoever looks at the page meanwhile sees the old one or the new one.
     part = file.with_name(f"{file.name}.part")
-    part.write_text(text, encoding="utf-8")
+    part.write_bytes(text)
     part.replace(file)
-    click.echo(f"{file} ({len(text.encode()) / 1e6:.1f} MB)")
-    if then_open:
-        click.launch(str(file))
+    return len(text)
+
+
+def _serve(
+    session: Session, options: Callable[[], PageOptions], port: int, *, then_open: bool
+) -> None:
+    from target_telemetry_postgres.dashboard.server import LOOPBACK, open_server
+
+    # One snapshot before anything is promised: what is wrong is said here, not in the browser.
+    with session.database():
+        _data(session, options())
+        with open_server(port, lambda: _data(session, options())) as server:
+            address = f"http://{LOOPBACK}:{server.server_port}/"
+            click.echo(f"{address} shows the page; Ctrl-C ends it.")
+            if then_open:
+                _show(address)
+            server.serve_forever()
+
+
+def _data(session: Session, options: PageOptions) -> bytes:
+    from target_telemetry_postgres.dashboard.snapshot import take_snapshot
+
+    with session.reading() as reader:
+        return take_snapshot(reader.cursor, options).deflated()
+
+
+def _show(address: str) -> None:
+    import webbrowser
+
+    if not webbrowser.open(address):
+        click.echo(f"No browser was found; open {address} in one.", err=True)

@@ -7,6 +7,7 @@ select distinct on (1, 2, 3, 4, 5)
   case when coalesce(snapshot.branch, '(none)') = any(%(branches)s)
     then coalesce(snapshot.branch, '(none)') else %(rest)s end as branch,
   coalesce(snapshot.report_name, '(none)') as report,
+  extract(epoch from (snapshot.measured_at at time zone %(timezone)s)::time)::int as second,
   round(snapshot.percent * 100)::int as hundredths
 from coverage_snapshots snapshot
 left join run_facts run

@@ -38,9 +38,10 @@ function ciBins(page, name, range) {
   });
 }
 
-function secondsAt(page, bins, part) {
+// Bins are of milliseconds; how long a branch stayed red is in bins of seconds.
+function secondsAt(page, bins, part, unit = 1000) {
   const found = percentile(bins, part, page.data.bin_width);
-  return found === null ? null : found / 1000;
+  return found === null ? null : found / unit;
 }
 
 function timesChart(page, daily, names) {
@@ -66,14 +67,15 @@ function ciTiles(page) {
   };
   const compared = (name, figure, format, better) => (back(name) ? { before: figure(before), format, better } : null);
   const rate = (sums) => ratio(sums[FIRST_GOOD], sums[FIRST_GOOD] + sums[FIRST_BAD]);
-  const timed = (name, part) => (span) => secondsAt(page, ciBins(page, name, span).sum(span.from, span.to), part);
+  const unit = (name) => (name === 'ci_green' ? 1 : 1000);
+  const timed = (name, part) => (span) => secondsAt(page, ciBins(page, name, span).sum(span.from, span.to), part, unit(name));
   const course = (daily, figure) => page.points.map((point) => figure(daily.sum(point.window, point.to)));
   const timeTile = (id, title, name, part) => {
     const figure = timed(name, part);
     const value = figure(range);
     return {
       id, title, value, text: duration(value), change: compared(name, figure, duration, 'less'),
-      course: course(ciBins(page, name, range), (bins) => secondsAt(page, bins, part)),
+      course: course(ciBins(page, name, range), (bins) => secondsAt(page, bins, part, unit(name))),
     };
   };
   const sums = runSums(page, range);

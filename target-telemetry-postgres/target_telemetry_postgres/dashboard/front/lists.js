@@ -15,9 +15,9 @@ function workflowsCard(page) {
   const times = more('ci_run_times', {}, true);
   const green = more('ci_green', {}, true);
   const jobs = more('ci_jobs', { microdollars: 'microdollars' }, false);
-  const timed = (map, part) => (row) => {
+  const timed = (map, part, unit) => (row) => {
     const group = map.get(key(row));
-    return group ? secondsAt(page, group.bins, part) : null;
+    return group ? secondsAt(page, group.bins, part, unit) : null;
   };
   const most = rows.reduce((one, other) => (one && one.bad >= other.bad ? one : other), null);
   return {
@@ -35,7 +35,7 @@ function workflowsCard(page) {
       { title: 'p95', value: timed(times, 0.95), format: duration },
       { title: 're-runs', value: (row) => row.reruns, format: count },
       { title: 're-run time', value: (row) => row.rerun_seconds, format: duration },
-      { title: 'to green', value: timed(green, 0.5), format: duration },
+      { title: 'to green', value: timed(green, 0.5, 1), format: duration },
       { title: 'cost', value: (row) => (jobs.get(key(row)) || { microdollars: 0 }).microdollars / 1e6, format: money },
     ],
   };
@@ -119,14 +119,16 @@ function redCard(page) {
 function coverageCard(page) {
   const { cube, kept, blind } = ciSelection(page, 'coverage');
   const reports = new Map();
-  const [days, hundredths] = [cube.day, cube.column('hundredths')];
+  const [days, seconds, hundredths] = [cube.day, cube.column('second'), cube.column('hundredths')];
   const several = page.choices.repository.length > 1;
   eachRow(cube, kept, { from: 0, to: page.range.to }, (row, slice) => {
     const names = ['repository', 'branch', 'report'].map((name) => cube.text(name, slice));
     const key = names.join('\u001f');
     if (!reports.has(key)) reports.set(key, { repository: names[0], branch: names[1], report: names[2], days: [] });
-    reports.get(key).days.push([days[row], hundredths[row] / 10000]);
+    reports.get(key).days.push([days[row], hundredths[row] / 10000, seconds[row]]);
   });
+  // Several workflows may report on one day: the last of them counts.
+  for (const row of reports.values()) row.days.sort((one, other) => one[0] - other[0] || one[2] - other[2]);
   const rows = [...reports.values()].filter((one) => one.days[one.days.length - 1][0] >= page.range.from);
   for (const row of rows) {
     row.now = row.days[row.days.length - 1][1];
