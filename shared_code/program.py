@@ -22,6 +22,7 @@ from . import lines
 from .errors import ReaderGoneError
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from types import FrameType
 
 #: How long a program may take to end after a signal.
@@ -33,12 +34,13 @@ SIGNAL_EXIT: Final = 128
 STOPPING: Final = (signal.SIGINT, signal.SIGTERM)
 
 
-def run(module: str, plugin: str) -> NoReturn:
+def run(module: str, plugin: str, *, when_failed: Callable[[], None] = lambda: None) -> NoReturn:
     """Run a plugin's command line, and leave with its exit code.
 
     Args:
         module: Where the plugin is.
         plugin: Its class.
+        when_failed: What is done before the program leaves with another code than 0.
     """
     watch = Watch()
     for number in STOPPING:
@@ -49,17 +51,25 @@ def run(module: str, plugin: str) -> NoReturn:
     command = getattr(importlib.import_module(module), plugin).cli
     gc.freeze()
     gc.enable()
-    code: int | str | None = 0
+    code: int | str | None = 1
     try:
-        command()
-    except SystemExit as end:
-        code = end.code
+        code = _code(command)
     finally:
+        if code:
+            when_failed()
         # While the watch still runs: the interpreter would flush when nothing can stop it.
         with contextlib.suppress(ReaderGoneError, ValueError):
             lines.flush()
         watch.leave()
     sys.exit(code)
+
+
+def _code(command: Callable[[], object]) -> int | str | None:
+    try:
+        command()
+    except SystemExit as end:
+        return end.code
+    return 0
 
 
 def _leave_at_once(number: int, _frame: FrameType | None) -> None:

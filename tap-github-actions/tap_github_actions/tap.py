@@ -12,6 +12,7 @@ from singer_sdk.helpers.capabilities import PluginCapabilities, TapCapabilities
 from typing_extensions import override
 
 from tap_github_actions import settings
+from tap_github_actions._shared import lineage
 from tap_github_actions._shared.command import PlainCommand
 from tap_github_actions._shared.program import SIGNAL_EXIT
 from tap_github_actions.api.client import Client
@@ -91,6 +92,7 @@ class TapGitHubActions(Tap):
         ):
             raise StateError("The state is not one that a Singer tap wrote.")
         super().load_state(state)
+        lineage.carry(state, self.state)
 
     @override
     def discover_streams(self) -> Sequence[GitHubStream]:
@@ -120,6 +122,8 @@ class TapGitHubActions(Tap):
         selected = {
             name: stream for name, stream in self._github_streams.items() if stream.selected
         }
+        if not self._is_dry_run:
+            lineage.begin(self.state, self.state_writer.write_state)
         for stream in selected.values():
             stream._write_schema_message()  # noqa: SLF001 - all schemas precede all records
         self._run_engine(selected, self._client)

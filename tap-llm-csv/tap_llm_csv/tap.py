@@ -17,6 +17,7 @@ from singer_sdk.plugin_base import _ConfigInput
 from typing_extensions import override
 
 from tap_llm_csv import settings
+from tap_llm_csv._shared import lineage
 from tap_llm_csv._shared.command import PlainCommand
 from tap_llm_csv._shared.errors import PlainError
 from tap_llm_csv._shared.program import SIGNAL_EXIT
@@ -69,6 +70,18 @@ class TapLLMCsv(Tap):
         self._config = tidy(self.config_jsonschema, self._config)
         refuse_unknown(self.config_jsonschema, self._config)
         return super()._validate_config(raise_errors=raise_errors)
+
+    @override
+    def load_state(self, state: dict[str, Any]) -> None:
+        """Take over the state of an earlier run."""
+        super().load_state(state)
+        lineage.carry(state, self.state)
+
+    @override
+    def sync_all(self) -> None:
+        """Say what the run begins from, and read."""
+        lineage.begin(self.state, self.state_writer.write_state)
+        super().sync_all()
 
     @override
     def discover_streams(self) -> list[FileStream]:
