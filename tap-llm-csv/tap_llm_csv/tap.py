@@ -77,11 +77,9 @@ class TapLLMCsv(Tap):
         super().load_state(state)
         lineage.carry(state, self.state)
 
-    @override
-    def sync_all(self) -> None:
-        """Say what the run begins from, and read."""
+    def begin(self) -> None:
+        """Send the state that the run begins from, before anything else."""
         lineage.begin(self.state, self.state_writer.write_state)
-        super().sync_all()
 
     @override
     def discover_streams(self) -> list[FileStream]:
@@ -180,6 +178,7 @@ class TapLLMCsv(Tap):
         settings.load(tap.config)
         # What is loaded by now stays; looking through it again and again costs a tenth of the time.
         gc.freeze()
+        tap.begin()
         tap.sync_all()
         tap.flush()
         tap.conclude()

@@ -13,19 +13,19 @@ import uuid
 from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, MutableMapping
+    from collections.abc import Callable
 
 KEY: Final = "lineage"
 
 
-def carry(given: Mapping[str, Any], state: MutableMapping[str, Any]) -> None:
+def carry(given: Any, state: Any) -> None:
     """Take the lineage over from the state that was given, which the SDK would leave behind."""
     match given.get(KEY):
         case {"id": str(line), "runs": int(runs)} if runs >= 0:
             state[KEY] = {"id": line, "runs": int(runs)}
 
 
-def begin(state: MutableMapping[str, Any], send: Callable[[Any], None]) -> None:
+def begin(state: Any, send: Callable[[Any], None]) -> None:
     """Send the state that a run begins from, and count the run; a new line begins with 0 runs."""
     state.setdefault("bookmarks", {})
     line = state.setdefault(KEY, {"id": uuid.uuid4().hex, "runs": 0})

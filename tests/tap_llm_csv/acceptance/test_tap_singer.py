@@ -41,6 +41,7 @@ def messages(config: dict[str, Any], **more: Any) -> list[dict[str, Any]]:
     out = io.TextIOWrapper(io.BytesIO(), encoding="utf-8")
     with redirect_stdout(out):
         tap = TapLLMCsv(config=config, **more)
+        tap.begin()
         tap.sync_all()
         tap.flush()
     out.seek(0)
@@ -127,10 +128,10 @@ def test_a_file_of_a_deselected_stream_is_left_for_later(log: Path) -> None:
 def test_a_state_comes_after_the_records_it_covers_and_stops_them_coming_again(log: Path) -> None:
     found = messages({"path": str(log)})
     kinds = [message["type"] for message in found]
-    first, second = (place for place, kind in enumerate(kinds) if kind == "STATE")
-    assert first == 0, "what the run begins from comes before everything"
-    assert second > max(i for i, kind in enumerate(kinds) if kind == "RECORD")
-    state = found[second]["value"]
+    assert kinds[0] == "STATE", "what the run begins from comes before everything"
+    covering = [i for i, m in enumerate(found) if m["type"] == "STATE" and m["value"]["bookmarks"]]
+    assert covering[0] > max(i for i, kind in enumerate(kinds) if kind == "RECORD")
+    state = found[covering[0]]["value"]
     again = messages({"path": str(log)}, state=state)
     assert not [message for message in again if message["type"] == "RECORD"]
 
