@@ -27,6 +27,8 @@ from target_telemetry_postgres.intake.sink import Sink
 from target_telemetry_postgres.postgres.database import Database, explained, open_database
 from target_telemetry_postgres.postgres.migrate import ensure_schema
 from target_telemetry_postgres.postgres.store import look
+from target_telemetry_postgres.pricing import model_prices
+from target_telemetry_postgres.pricing.prices import Prices
 from target_telemetry_postgres.retention import prune
 from target_telemetry_postgres.rows.rejection import InvalidRecordAt
 from target_telemetry_postgres.schema.definition import Definition, Options
@@ -287,6 +289,7 @@ class Load:
             if self._state is not None:
                 self._emit_state(self._state)
             self._writer.close()
+            self._note_prices()
             self._prune()
         except Stopped:
             self.interrupt()
@@ -294,6 +297,21 @@ class Load:
             self.fail(error)
             raise
         self._close("succeeded", None)
+
+    def _note_prices(self) -> None:
+        """Chat requests are priced by SQL, which needs to know what their models cost."""
+        if not self._ledger.has_written(model_prices.CHAT):
+            return
+        with explained(self._database), self._database.connect(purpose="prices") as connection:
+            try:
+                model_prices.learn(connection, self._database.schema, Prices({}, {}))
+                connection.commit()
+            except psycopg.errors.InsufficientPrivilege as error:
+                self._logger.warning(
+                    "What the models of chat requests cost could not be noted (%s); "
+                    "`telemetry grant` gives the right.",
+                    sentence(error),
+                )
 
     def _prune(self) -> None:
         if not self._config["prune"]:

@@ -28,6 +28,37 @@ def insert(database: Database, table: str, *rows: dict[str, Any]) -> None:
             )
 
 
+def chat(number: int, **more: Any) -> dict[str, Any]:
+    return {
+        "log_id": uuid.UUID(int=number),
+        "user_id": "ana",
+        "created_at": NOON + timedelta(minutes=number),
+        "user_question": "How many runs failed?",
+        "is_off_topic": False,
+    } | more
+
+
+def trace(number: int, **more: Any) -> dict[str, Any]:
+    return {
+        "trace_id": f"trace-{number}",
+        "repository": "octo/repo",
+        "branch": f"fix-{number}",
+        "pr_id": f"octo/repo#{number}",
+        "status": "open",
+    } | more
+
+
+def event(number: int, trace_id: str, kind: str = "edit", **more: Any) -> dict[str, Any]:
+    return {
+        "event_id": f"{trace_id} {number}",
+        "trace_id": trace_id,
+        "seq": number,
+        "ts": NOON + timedelta(seconds=number),
+        "type": kind,
+        "payload": {},
+    } | more
+
+
 def run(number: int, **more: Any) -> dict[str, Any]:
     started = NOON + timedelta(hours=number)
     return {

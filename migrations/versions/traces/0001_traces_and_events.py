@@ -114,7 +114,7 @@ CREATE TRIGGER timeline_after_delete AFTER DELETE ON pr_trace_events
     FOR EACH STATEMENT EXECUTE FUNCTION pr_trace_events_timeline();
 """
 
-# Without payloads: these are figures, which everybody may see.
+# Without what somebody wrote: these are figures, which everybody may see.
 VIEWS = r"""
 CREATE VIEW pr_trace_order AS
 SELECT
@@ -129,68 +129,77 @@ FROM (
     FROM pr_trace_events
 ) e;
 
-CREATE VIEW pr_trace_measures AS
-WITH said AS (
+CREATE VIEW pr_trace_commits AS
+SELECT trace_id, event_id, ts, lower(payload ->> 'sha') AS commit_sha
+FROM pr_trace_events
+WHERE type = 'commit' AND payload ->> 'sha' ~* '^[0-9a-f]{6,40}$';
+
+-- Tests, and commands that run a test runner; green, red, or neither where nothing says.
+CREATE VIEW pr_trace_tests AS
+SELECT trace_id, position, event_id, ts, CASE
+    WHEN type = 'test' AND coalesce(failed, passed) IS NOT NULL THEN coalesce(failed, 0) = 0
+    WHEN exit_code IS NOT NULL THEN exit_code = 0
+    END AS is_green
+FROM (
     SELECT
-        o.trace_id, o.position, o.ts, o.type,
+        o.trace_id, o.position, o.event_id, o.ts, o.type,
         CASE WHEN e.payload ->> 'exit_code' ~ '^-?\d{1,9}$'
             THEN (e.payload ->> 'exit_code')::bigint END AS exit_code,
         CASE WHEN e.payload ->> 'failed' ~ '^\d{1,9}$'
             THEN (e.payload ->> 'failed')::bigint END AS failed,
         CASE WHEN e.payload ->> 'passed' ~ '^\d{1,9}$'
             THEN (e.payload ->> 'passed')::bigint END AS passed,
-        -- A command is a test where a test runner's name begins one of its words.
-        o.type = 'test' OR o.type = 'command' AND (
-            lower(e.payload ->> 'command')
-                ~ '(^|[\s;&|/])(pytest|unittest|tox|nox|jest|vitest|mocha|rspec|phpunit|ctest)\M'
-            OR lower(e.payload ->> 'command')
-                ~ '\m(go|cargo|npm|pnpm|yarn|mvn|gradle|make|dotnet|mix|rake) (run )?test\M'
-        ) AS is_test
+        lower(e.payload ->> 'command') AS command
     FROM pr_trace_order o
     JOIN pr_trace_events e USING (event_id)
-),
-told AS (
-    SELECT *, CASE
-        WHEN NOT coalesce(is_test, false) THEN NULL
-        WHEN type = 'test' AND (failed IS NOT NULL OR passed IS NOT NULL)
-            THEN coalesce(failed, 0) = 0
-        WHEN exit_code IS NOT NULL THEN exit_code = 0
-    END AS is_green
-    FROM said
-),
-turned AS (
-    SELECT *, lag(is_green) OVER (PARTITION BY trace_id ORDER BY position) AS was_green
-    FROM told
-    WHERE is_green IS NOT NULL
-),
--- A red spell begins with a failed test after a good one (or none) and ends with the next good.
-spells AS (
-    SELECT trace_id, is_green, extract(epoch FROM lead(ts) OVER w - ts) AS seconds
-    FROM turned
+    WHERE o.type IN ('test', 'command')
+) said
+WHERE type = 'test'
+    OR command ~ '(^|[\s;&|/])(pytest|unittest|tox|nox|jest|vitest|mocha|rspec|phpunit|ctest)\M'
+    OR command ~ '\m(go|cargo|npm|pnpm|yarn|mvn|gradle|make|dotnet|mix|rake) (run )?test\M';
+
+-- A red spell begins with a failed test after a good one (or none) and ends with the next good one;
+-- one that has not ended has no end.
+CREATE VIEW pr_trace_red_spells AS
+SELECT trace_id, red_at, green_at, extract(epoch FROM green_at - red_at) AS seconds
+FROM (
+    SELECT trace_id, is_green, ts AS red_at,
+        lead(ts) OVER (PARTITION BY trace_id ORDER BY position) AS green_at
+    FROM (
+        SELECT *, lag(is_green) OVER (PARTITION BY trace_id ORDER BY position) AS was_green
+        FROM pr_trace_tests
+        WHERE is_green IS NOT NULL
+    ) tests
     WHERE is_green IS DISTINCT FROM was_green
-    WINDOW w AS (PARTITION BY trace_id ORDER BY position)
-),
-red AS (
-    SELECT trace_id, count(*) AS red_spells,
-        percentile_cont(0.5) WITHIN GROUP (ORDER BY seconds) AS median_red_seconds
-    FROM spells
-    WHERE NOT is_green
-    GROUP BY trace_id
-)
+) turns
+WHERE NOT is_green;
+
+CREATE VIEW pr_trace_measures AS
 SELECT
-    trace_id,
-    count(*) AS events,
-    count(*) FILTER (WHERE type = 'edit') AS edits,
-    count(*) FILTER (WHERE type = 'commit') AS commits,
-    count(*) FILTER (WHERE type = 'command' AND exit_code IS NOT NULL) AS commands,
-    count(*) FILTER (WHERE type = 'command' AND exit_code <> 0) AS failed_commands,
-    count(*) FILTER (WHERE is_test) AS tests,
-    extract(epoch FROM min(ts) FILTER (WHERE is_test) - min(ts)) AS seconds_to_first_test,
-    coalesce(max(red_spells), 0) AS red_spells,
-    max(median_red_seconds) AS median_red_seconds
-FROM told
-LEFT JOIN red USING (trace_id)
-GROUP BY trace_id;
+    t.trace_id, t.repository, t.branch, t.pr_id, t.status, t.pr_created_at, t.merged_at,
+    t.start_time, t.end_time, t.duration_seconds,
+    coalesce(e.events, 0) AS events, coalesce(e.edits, 0) AS edits,
+    coalesce(e.commits, 0) AS commits, coalesce(e.commands, 0) AS commands,
+    coalesce(e.failed_commands, 0) AS failed_commands, coalesce(tests.tests, 0) AS tests,
+    extract(epoch FROM tests.first_at - t.start_time) AS seconds_to_first_test
+FROM pr_traces t
+LEFT JOIN (
+    SELECT
+        trace_id,
+        count(*) AS events,
+        count(*) FILTER (WHERE type = 'edit') AS edits,
+        count(*) FILTER (WHERE type = 'commit') AS commits,
+        count(*) FILTER (WHERE type = 'command' AND payload ->> 'exit_code' ~ '^-?\d+$')
+            AS commands,
+        count(*) FILTER (
+            WHERE type = 'command' AND payload ->> 'exit_code' ~ '^-?0*[1-9]\d*$'
+        ) AS failed_commands
+    FROM pr_trace_events
+    GROUP BY trace_id
+) e USING (trace_id)
+LEFT JOIN (
+    SELECT trace_id, count(*) AS tests, min(ts) AS first_at FROM pr_trace_tests GROUP BY trace_id
+) tests USING (trace_id);
 """
 
 
@@ -203,6 +212,9 @@ def upgrade() -> None:
 
 def downgrade() -> None:
     """Drop them, and what they hold."""
-    op.execute("DROP VIEW pr_trace_measures, pr_trace_order")
+    op.execute(
+        "DROP VIEW pr_trace_measures, pr_trace_red_spells, pr_trace_tests, pr_trace_commits,"
+        " pr_trace_order"
+    )
     op.execute("DROP TABLE pr_trace_events, pr_traces")
     op.execute("DROP FUNCTION pr_trace_events_timeline, pr_traces_timeline, pr_traces_take_turns")

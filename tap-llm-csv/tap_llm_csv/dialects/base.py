@@ -59,6 +59,10 @@ DIALECT = Dialect(
         Column("session_id", ("session_id",)),
         Column("user_id", ("user_id",)),
         Column("finish_reason", ("finish_reason",)),
+        Column("repository", ("repository", "repo")),
+        Column("branch", ("branch", "git_branch")),
+        Column("commit_sha", ("commit_sha", "commit", "git_sha")),
+        Column("environment", ("environment", "env")),
     ),
     derived=(
         Derived("phase", phase_in, ("notes", "_phase")),

@@ -30,7 +30,8 @@ _COLUMNS: dict[str, dict[str, str]] = {
         "reasoning_tokens": "integer", "estimated_cost": "number", "cost_source": "text",
         "price_version": "text", "success": "boolean", "error_message": "text",
         "duration_ms": "integer", "ttft_ms": "integer", "session_id": "text", "user_id": "text",
-        "finish_reason": "text", "notes": "text", "source": "text", "source_file": "text",
+        "finish_reason": "text", "notes": "text", "repository": "text", "branch": "text",
+        "commit_sha": "text", "environment": "text", "source": "text", "source_file": "text",
         "source_line": "integer", "extra": "object",
     },
     "llm_usage_buckets": {

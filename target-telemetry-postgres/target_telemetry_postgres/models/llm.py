@@ -25,6 +25,10 @@ class LlmCall(Base):
         Index(None, "model", "timestamp"),
         # What a person would call the key; too often equal to be one, and first of all a time.
         Index(None, "timestamp", "session_id", "prompt_name"),
+        # By which the calls of a pull request are found.
+        Index(None, "commit_sha"),
+        Index(None, "repository", "branch"),
+        Index(None, "session_id"),
     )
 
     call_id: Mapped[uuid.UUID]
@@ -50,6 +54,10 @@ class LlmCall(Base):
     user_id: Mapped[str | None]
     finish_reason: Mapped[str | None]
     notes: Mapped[str | None]
+    repository: Mapped[str | None]
+    branch: Mapped[str | None]
+    commit_sha: Mapped[str | None]
+    environment: Mapped[str | None]
     source: Mapped[str | None]
     source_file: Mapped[str | None]
     source_line: Mapped[int | None]

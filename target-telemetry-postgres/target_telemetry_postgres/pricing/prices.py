@@ -63,22 +63,23 @@ class Prices:
         self, model: str, provider: str | None, at: datetime, tokens: Tokens
     ) -> Priced | None:
         """The cost of a call at its own date; None where it is not known."""
-        alias = self._aliases.get(model.lower())
-        for name in (model, alias):
-            if name is not None and name.lower() in self._own:
-                return _priced(self._own_cost(name.lower(), at, tokens), OWN_VERSION)
-        if alias is not None:
-            model, provider = alias, None
-        entry = self._entry(model, provider)
+        if own := self.own(model):
+            day = at.astimezone(timezone.utc).date()
+            valid = [price for price in own if price.start <= day]
+            return _priced(_own_cost(valid[-1], tokens) if valid else None, OWN_VERSION)
+        entry = self.entry(model, provider)
         cost = None if entry is None else _book_cost(entry, at, tokens)
         return _priced(cost, book_version())
 
-    def _own_cost(self, model: str, at: datetime, tokens: Tokens) -> Decimal | None:
-        day = at.astimezone(timezone.utc).date()
-        valid = [price for price in self._own[model] if price.start <= day]
-        return _own_cost(valid[-1], tokens) if valid else None
+    def own(self, model: str) -> list[OwnPrice]:
+        """A team's own prices of a model, the newest last."""
+        names = (model.lower(), self._aliases.get(model.lower(), "").lower())
+        return next((self._own[name] for name in names if name in self._own), [])
 
-    def _entry(self, model: str, provider: str | None) -> PriceCalculation | None:
+    def entry(self, model: str, provider: str | None = None) -> PriceCalculation | None:
+        """What genai-prices knows of a model."""
+        if (alias := self._aliases.get(model.lower())) is not None:
+            model, provider = alias, None
         key = (model, provider)
         if key not in self._entries:
             self._entries[key] = _look_up(model, provider)

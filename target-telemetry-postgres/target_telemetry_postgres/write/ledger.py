@@ -162,6 +162,11 @@ class Ledger:
     def committed(self, counts: Mapping[str, StreamCounts]) -> None:
         """A flush is stored, and with it what `record` said of it."""
 
+    def has_written(self, stream: str) -> bool:
+        """Whether this run stored or changed rows of a stream."""
+        counts = self._totals.get(stream, StreamCounts())
+        return counts.inserted + counts.updated > 0
+
     def summary(self) -> list[str]:
         """One line a stream, such as `workflow_runs: 1,204 read, 37 inserted, …`."""
         return [f"{stream}: {counts}" for stream, counts in self._totals.items()]

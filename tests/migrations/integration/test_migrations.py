@@ -54,8 +54,11 @@ def test_upgrading_makes_every_table_and_the_version_table_in_our_schema_only(
     assert relations(empty_database) == {
         *Base.metadata.tables,
         "pipeline_health",
+        "pr_trace_commits",
         "pr_trace_measures",
         "pr_trace_order",
+        "pr_trace_red_spells",
+        "pr_trace_tests",
         VERSION_TABLE,
     }
     with empty_database.connect() as connection:

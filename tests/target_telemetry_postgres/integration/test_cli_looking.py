@@ -10,7 +10,7 @@ from uuid import UUID
 import pytest
 from psycopg import sql
 
-from support.sample_rows import NOON, call, insert, job, run, snapshot
+from support.sample_rows import NOON, call, chat, event, insert, job, run, snapshot, trace
 from support.telemetry_command import telemetry
 from target_telemetry_postgres.cli.commands.report import relations_of, report_names
 
@@ -221,6 +221,11 @@ def test_each_report_answers_without_and_with_data(
         call(3, timestamp=datetime.now(timezone.utc) - timedelta(hours=1)),
     )
     insert(database, "coverage_snapshots", snapshot(1), snapshot(2, branch="faster"))
+    answered = {"sql_model": "gpt-4o", "generated_sql": "select 1", "ttfb_ms": 5}
+    insert(database, "chat_telemetry_log", chat(1, **answered, error_type="timeout"))
+    insert(database, "pr_traces", trace(1, status="merged"))
+    failed = event(1, "trace-1", "command", payload={"command": "pytest", "exit_code": 1})
+    insert(database, "pr_trace_events", failed)
     ran = telemetry("--url", database_url, "report", name, "--since", EVER, "--json")
     assert ran.code == 0, ran.err
     assert ran.json

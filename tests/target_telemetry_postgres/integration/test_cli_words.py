@@ -18,8 +18,8 @@ from hypothesis import strategies as st
 from support.telemetry_command import telemetry
 from target_telemetry_postgres.cli import output
 from target_telemetry_postgres.cli.addresses import public_url, secret_environment
-from target_telemetry_postgres.cli.commands.trace import parse_reference
 from target_telemetry_postgres.cli.output import Column
+from target_telemetry_postgres.cli.pr_traces import parse_reference
 from target_telemetry_postgres.cli.spans import parse_instant, parse_span
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=timezone.utc)

@@ -64,6 +64,7 @@ def command(
     as_json: bool,
 ) -> None:
     """Recompute estimated LLM costs with the prices known now."""
+    from target_telemetry_postgres.pricing.model_prices import learn
     from target_telemetry_postgres.pricing.prices import Prices, book_version
     from target_telemetry_postgres.pricing.reprice import reprice
 
@@ -72,14 +73,28 @@ def command(
     )
     with session.database() as database:
         changes = reprice(database, prices, since=since, model=model, dry_run=dry_run)
+        with database.connect(purpose="prices") as connection:
+            noted = learn(connection, database.schema, prices)
+            if dry_run:
+                connection.rollback()
     if as_json:
-        output.print_json({"dry_run": dry_run, "price_version": book_version(), "models": changes})
+        output.print_json(
+            {
+                "dry_run": dry_run,
+                "price_version": book_version(),
+                "models": changes,
+                "model_prices": noted,
+            }
+        )
         return
     if changes:
         output.print_table(_COLUMNS, [_line(change) for change in changes])
     changed = output.count(sum(change.changed for change in changes), "call")
     verb = "would get" if dry_run else "got"
     click.echo(f"{changed} {verb} another cost ({book_version()}).")
+    if noted:
+        done = "would be" if dry_run else "were"
+        click.echo(f"{output.count(noted, 'price')} of the models of chat requests {done} noted.")
 
 
 def _line(change: ModelChange) -> list[str]:

@@ -1,29 +1,25 @@
-"""`telemetry trace`: all that ran for a pull request, branch or commit, as one timeline."""
+"""`telemetry trace`: all that was done and ran for a pull request, branch or commit, in order."""
 
 from __future__ import annotations
 
-import re
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from target_telemetry_postgres.cli import output
-from target_telemetry_postgres.cli.session import (
-    Reader,
-    Row,
-    Session,
-    existing_columns,
-    pass_session,
-    read_sql,
+from target_telemetry_postgres.cli.pr_traces import (
+    collect_runs,
+    collect_traces,
+    in_order,
+    may_read,
+    parse_reference,
+    what_happened,
 )
+from target_telemetry_postgres.cli.session import Row, Session, existing_columns, pass_session
 
 if TYPE_CHECKING:
     from datetime import datetime
 
-_REFERENCE = re.compile(r"(?:(?P<repository>[\w.-]+/[\w.-]+))?#?(?P<number>\d+)", re.ASCII)
-_COMMIT = re.compile(r"[0-9a-f]{7,40}", re.ASCII | re.IGNORECASE)
-_LARGEST = 2**63 - 1
 _COLUMNS = (
     output.Column("started (UTC)"),
     output.Column("after", right=True),
@@ -35,38 +31,12 @@ _COLUMNS = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Wanted:
-    """What the argument may mean."""
-
-    number: int | None
-    branch: str | None
-    commit: str | None
-    repository: str | None
-
-
-def parse_reference(text: str, repository: str | None = None) -> Wanted:
-    """Read `42`, `#42`, `owner/name#42`, a branch, or at least seven digits of a commit."""
-    match = _REFERENCE.fullmatch(text)
-    if match and (match["repository"] is None or "#" in text):
-        number = int(match["number"])
-        return Wanted(
-            number=number if number <= _LARGEST else None,
-            branch=text,
-            commit=_prefix(text),
-            repository=match["repository"] or repository,
-        )
-    return Wanted(number=None, branch=text, commit=_prefix(text), repository=repository)
-
-
-def _prefix(text: str) -> str | None:
-    return text.lower() + "%" if _COMMIT.fullmatch(text) else None
-
-
 @click.command(
     name="trace",
     epilog="""\b
-Takes 42, owner/name#42, a branch, or a commit (seven digits or more).
+Takes 42, owner/name#42, a branch, a commit (seven digits or more), or the id of a trace. Where
+the work on it was traced, its edits, commands, tests and commits are shown between the runs,
+and the LLM calls of its sessions, commits and branch; --json is the whole trace then.
 
 \b
 Example:
@@ -77,42 +47,46 @@ Example:
 @output.json_option
 @pass_session
 def command(session: Session, *, reference: str, repository: str | None, as_json: bool) -> None:
-    """Show every run, attempt and job of a pull request, branch or commit in order."""
+    """Show all that was done and ran for a pull request, branch or commit, in order."""
     wanted = parse_reference(reference, repository)
     with session.reading() as reader:
-        runs = collect(reader, wanted)
+        columns = existing_columns(reader)
+        traces = collect_traces(reader, reference, wanted, columns)
+        runs = [] if traces else collect_runs(reader, wanted, columns)
+    if "pr_traces" in columns and not may_read(columns):
+        click.echo("What was done for it is left out: this role may not read that.", err=True)
     if as_json:
-        output.print_json(runs)
+        output.print_json(traces[0] if len(traces) == 1 else traces or runs)
         return
-    if not runs:
+    if not traces and not runs:
         raise click.ClickException(
-            f"No run is known for {reference}; `telemetry status` says how far the data reaches."
+            f"No run and no trace is known for {reference}; `telemetry status` says how far the "
+            "data reaches."
         )
-    output.print_table(_COLUMNS, timeline(runs), _title(runs))
+    for place, trace in enumerate(traces):
+        if place:
+            click.echo()
+        output.print_table(_COLUMNS, story(trace), _headline(trace))
+    if runs:
+        output.print_table(_COLUMNS, timeline(runs), _title(runs))
 
 
-def collect(reader: Reader, wanted: Wanted) -> list[Row]:
-    """The runs with their jobs."""
-    columns = existing_columns(reader)
-    if "workflow_runs" not in columns:
-        return []
-    runs = reader.rows(
-        read_sql("trace_runs.sql"),
-        {
-            "number": wanted.number,
-            "branch": wanted.branch,
-            "commit": wanted.commit,
-            "repository": wanted.repository,
-        },
-    )
-    jobs: dict[tuple[int, int], list[Row]] = {}
-    if "workflow_jobs" in columns:
-        ids = list({run["github_run_id"] for run in runs})
-        for job in reader.rows(read_sql("trace_jobs.sql"), {"runs": ids}):
-            jobs.setdefault((job["github_run_id"], job["run_attempt"]), []).append(job)
-    return [
-        {**run, "jobs": jobs.get((run["github_run_id"], run["run_attempt"]), [])} for run in runs
-    ]
+def story(trace: Row) -> list[list[str]]:
+    """The lines of a trace; "after" counts from its first event."""
+    entries = in_order(trace)
+    begin = trace["timeline"]["start_time"] or (entries[0][0] if entries else None)
+    lines = []
+    for _, kind, row in entries:
+        if kind == "event":
+            what, ended = what_happened(row)
+            lines.append(_line({"started_at": row["ts"], "conclusion": ended}, what, begin, ""))
+        elif kind == "run":
+            lines.append(_run_line(row, begin))
+        elif kind == "job":
+            lines.append(_job_line(row, begin))
+        else:
+            lines.append(_call_line(row, begin))
+    return lines
 
 
 def timeline(runs: list[Row]) -> list[list[str]]:
@@ -120,16 +94,32 @@ def timeline(runs: list[Row]) -> list[list[str]]:
     begin = next((run["started_at"] for run in runs if run["started_at"]), None)
     lines = []
     for run in runs:
-        name = f"{run['workflow_name']} #{run['run_number']}"
-        if run["run_attempt"] != 1:
-            name += f" attempt {run['run_attempt']}"
-        lines.append(
-            _line(run, f"{name} ({run['event_type']})", begin, (run["commit_sha"] or "")[:7])
-        )
-        for job in run["jobs"]:
-            carried = " (carried over)" if job["is_carried_over"] else ""
-            lines.append(_line(job, f"  {job['job_name']}{carried}", begin, ""))
+        lines.append(_run_line(run, begin))
+        lines.extend(_job_line(job, begin) for job in run["jobs"])
     return lines
+
+
+def _run_line(run: Row, begin: datetime | None) -> list[str]:
+    name = f"{run['workflow_name']} #{run['run_number']}"
+    if run["run_attempt"] != 1:
+        name += f" attempt {run['run_attempt']}"
+    return _line(run, f"{name} ({run['event_type']})", begin, (run["commit_sha"] or "")[:7])
+
+
+def _job_line(job: Row, begin: datetime | None) -> list[str]:
+    carried = " (carried over)" if job["is_carried_over"] else ""
+    return _line(job, f"  {job['job_name']}{carried}", begin, "")
+
+
+def _call_line(call: Row, begin: datetime | None) -> list[str]:
+    took = call["duration_ms"]
+    row = {
+        "started_at": call["timestamp"],
+        "conclusion": {True: "success", False: "failure"}.get(call["success"]),
+        "duration_seconds": None if took is None else took / 1000,
+    }
+    what = " ".join(filter(None, ("asked", call["model"], call["prompt_name"])))
+    return _line(row, f"{what} {output.money(call['estimated_cost'])}", begin, "")
 
 
 def _line(row: Row, what: str, begin: datetime | None, commit: str) -> list[str]:
@@ -140,10 +130,23 @@ def _line(row: Row, what: str, begin: datetime | None, commit: str) -> list[str]
         "-" if after is None else output.duration(after),
         output.shorten(what),
         output.text(row["conclusion"]),
-        output.duration(row["duration_seconds"]),
+        output.duration(row.get("duration_seconds")),
         output.duration(row.get("queued_seconds")),
         commit,
     ]
+
+
+def _headline(trace: dict[str, Any]) -> str:
+    pr = trace["pr"]
+    name = pr["pr_id"] or trace["repo"]["branch"] or trace["trace_id"]
+    counts = (
+        output.count(len(trace["events"]), "event"),
+        output.count(len(trace["runs"]), "run"),
+        output.count(len(trace["llm_calls"]), "LLM call"),
+    )
+    title = f" {output.shorten(pr['title'])}" if pr["title"] else ""
+    status = f" ({pr['status']})" if pr["status"] else ""
+    return f"{name}{title}{status}: {', '.join(counts)}"
 
 
 def _title(runs: list[dict[str, Any]]) -> str:

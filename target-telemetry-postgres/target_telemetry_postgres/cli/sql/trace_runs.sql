@@ -6,7 +6,7 @@ with named as (
   where (
       pull_request_numbers @> array[%(number)s]::bigint[]
       or branch = %(branch)s
-      or commit_sha like %(commit)s
+      or commit_sha like any(%(commits)s)
     )
     and (%(repository)s::text is null or repository = %(repository)s)
 )
