@@ -47,9 +47,9 @@ MODELLED: Final[dict[str, Facts]] = {
     ),
     "rejected_records": Facts("rejected_at"),
     "token_estimation_v2_events": Facts("timestamp", outcome=Outcome("success")),
-    "chat_telemetry_log": Facts("timestamp"),
-    "pr_traces": Facts("started_at"),
-    "pr_trace_events": Facts("timestamp"),
+    "chat_telemetry_log": Facts("created_at"),
+    "pr_traces": Facts("start_time", last_time="end_time"),
+    "pr_trace_events": Facts("ts"),
 }
 
 

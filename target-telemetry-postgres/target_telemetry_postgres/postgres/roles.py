@@ -39,15 +39,20 @@ READABLE: Final = (
     "llm_usage_buckets",
     "llm_csv_files",
     "token_estimation_v2_events",
+    "pr_traces",
+    "pr_trace_events",
     "ingest_runs",
     "retention_policies",
     "runner_prices",
+    "model_prices",
 )
 
 #: Columns of those tables that stay with the writers: free text, and who a person is.
 SENSITIVE: Final[Mapping[str, tuple[str, ...]]] = {
     "llm_calls": ("notes", "error_message", "extra", "user_id"),
     "token_estimation_v2_events": ("deliverables_json",),
+    "pr_traces": ("user_id",),
+    "pr_trace_events": ("payload",),
     "ingest_runs": ("error",),
 }
 

@@ -102,6 +102,8 @@ def _export_one(
     from target_telemetry_postgres.cli.transfer import copying
 
     definition = _definition(reader, table)
+    if table not in existing_columns(reader):
+        raise _unreadable(table)
     statement = copying.export_statement(
         reader.schema,
         table,
@@ -131,9 +133,7 @@ def _export_all(reader: Reader, folder: Path, kind: str, since: datetime | None)
     for row in reader.rows(read_sql("tables.sql"), reader.place()):
         table = row["table"]
         if not row["readable"]:
-            raise ConfigError(
-                f'This role may not read "{table}"; export with the role that owns the tables.'
-            )
+            raise _unreadable(table)
         definition = _definition(reader, table)
         statement = copying.export_statement(
             reader.schema,
@@ -148,6 +148,12 @@ def _export_all(reader: Reader, folder: Path, kind: str, since: datetime | None)
         exported.append(ExportedTable(file=path.name, rows=rows, definition=definition))
         click.echo(f"{table}: {output.count(rows, 'row')}", err=True)
     write_manifest(folder, Manifest(exported, ledger_prefix=reader.store.prefix))
+
+
+def _unreadable(table: str) -> ConfigError:
+    return ConfigError(
+        f'This role may not read "{table}"; export with the role that owns the tables.'
+    )
 
 
 def _definition(reader: Reader, table: str) -> TableDefinition:

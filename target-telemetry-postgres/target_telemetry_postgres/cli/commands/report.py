@@ -19,9 +19,10 @@ from target_telemetry_postgres.cli.session import (
     read_sql,
 )
 from target_telemetry_postgres.cli.spans import instant_option
+from target_telemetry_postgres.errors import ConfigError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
     from datetime import datetime
 
 _FOLDER = "reports"
@@ -30,6 +31,10 @@ _RELATION = re.compile(r"^\s*(?:from|join)\s+([a-z_]+)", re.IGNORECASE | re.MULT
 # A column that not everybody may read.
 _NEEDED = re.compile(r"^-- needs: (?P<table>\w+)\.(?P<column>\w+)$", re.MULTILINE)
 _NAMED = re.compile(r"^\s*(?:with\s+)?([a-z_]+) as \($", re.IGNORECASE | re.MULTILINE)
+
+
+class UnreadableError(ConfigError):
+    """A report is about something that this role may not see."""
 
 
 def report_names() -> list[str]:
@@ -104,9 +109,8 @@ def command(
     period = Period.of(since, until)
     more = {"base": base, "head": head, "limit": limit}
     with session.reading() as reader:
-        answers = {
-            known: (compared if compare else answer)(reader, known, period, more) for known in names
-        }
+        ask = compared if compare else answer
+        answers = {name: ask(reader, name, period, more)} if name else _all(ask, reader, period, more)
     if as_json:
         output.print_json(answers[name] if name else answers)
         return
@@ -116,18 +120,46 @@ def command(
         output.print_records(in_columns(rows) if compare else rows, f"{known}: {title_of(known)}")
 
 
+def _all(
+    ask: Callable[[Reader, str, Period, Mapping[str, str | int | None]], list[Row]],
+    reader: Reader,
+    period: Period,
+    more: Mapping[str, str | int | None],
+) -> dict[str, list[Row]]:
+    """Every report that this role may see."""
+    answers = {}
+    for name in report_names():
+        try:
+            answers[name] = ask(reader, name, period, more)
+        except UnreadableError as error:
+            click.echo(f"{name} is left out. {error}", err=True)
+    return answers
+
+
 def answer(
     reader: Reader, name: str, period: Period, more: Mapping[str, str | int | None]
 ) -> list[Row]:
-    """Run one report; nothing, where its tables are not there, or are closed to this role."""
+    """Run one report; nothing, where its tables are not there."""
     query = query_of(name)
     columns = existing_columns(reader)
     needed = _NEEDED.search(query.decode())
-    if not relations_of(query.decode()) <= columns.keys() or (
-        needed and needed["column"] not in columns.get(needed["table"], {})
-    ):
+    missing = relations_of(query.decode()) - columns.keys()
+    if missing:
+        _refuse_closed(reader, name, missing)
+        return []
+    if needed and needed["column"] not in columns.get(needed["table"], {}):
         return []
     return reader.rows(query, {**more, "since": period.since, "until": period.until})
+
+
+def _refuse_closed(reader: Reader, name: str, missing: set[str]) -> None:
+    """A table that is there and shows this role nothing must not look like an empty one."""
+    for row in reader.rows(read_sql("tables.sql"), reader.place()):
+        if row["table"] in missing and not row["readable"]:
+            raise UnreadableError(
+                f'This role may not read "{row["table"]}", which the report {name} is made of; '
+                "the role that owns the tables may."
+            )
 
 
 def compared(
