@@ -128,28 +128,6 @@ def test_the_reader_sees_views_and_figures_but_nothing_that_was_written_or_said(
         assert roles.refused(roles.reader, statement), statement
 
 
-def test_chats_are_closed_row_by_row_to_whoever_has_no_policy(roles: Roles) -> None:
-    with roles.database.connect() as connection:
-        connection.execute(
-            "create table telemetry.chat_telemetry_log (log_id uuid primary key, message text)"
-        )
-        connection.execute("insert into telemetry.chat_telemetry_log values (gen_random_uuid())")
-    roles.grant()
-    roles.grant()
-    assert roles.refused(roles.reader, "select * from chat_telemetry_log")
-    with roles.database.connect() as connection:
-        connection.execute(
-            sql.SQL("grant select on telemetry.chat_telemetry_log to {}").format(
-                sql.Identifier(roles.reader)
-            )
-        )
-    count = "select count(*) from chat_telemetry_log"
-    with roles.acting_as(roles.reader) as connection:
-        assert connection.execute(count).fetchone() == (0,)
-    with roles.acting_as(roles.writer) as connection:
-        assert connection.execute(count).fetchone() == (1,)
-
-
 def test_granting_again_changes_nothing(roles: Roles) -> None:
     acl = (
         "select relname, relacl::text, (select array_agg(attacl::text) from pg_attribute a "

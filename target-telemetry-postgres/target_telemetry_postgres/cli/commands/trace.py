@@ -60,7 +60,7 @@ def command(session: Session, *, reference: str, repository: str | None, as_json
         return
     if not traces and not runs:
         raise click.ClickException(
-            f"No run and no trace is known for {reference}; `telemetry status` says how far the "
+            f"No run is known for {reference}, and no trace; `telemetry status` says how far the "
             "data reaches."
         )
     for place, trace in enumerate(traces):
