@@ -6,24 +6,29 @@ An exported table has them as they are.
 
 from __future__ import annotations
 
+import csv
 from typing import TYPE_CHECKING, Any
 
 from tap_llm_csv.dialects.model import Column, Derived, Dialect
-from tap_llm_csv.records.cells import RowReject
+from tap_llm_csv.records.cells import RowReject, json_value
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
 
-def as_texts(value: Any) -> list[str] | None:
-    """One language is a list of one."""
-    if value is None:
+def as_texts(cell: str | None) -> list[str] | None:
+    """A list, as JSON or as Postgres exports it; one language is a list of one."""
+    if cell is None:
         return None
-    if isinstance(value, str):
-        return [value]
-    if isinstance(value, list) and all(isinstance(item, str) for item in value):
-        return value
-    raise RowReject("bad_json", "language", "language is neither a name nor a list of names")
+    if cell.startswith("{") and cell.endswith("}"):
+        written = [cell[1:-1]]
+        return next(csv.reader(written, escapechar="\\", doublequote=False), [])
+    if not cell.startswith("["):
+        return [cell]
+    value = json_value(cell, "language")
+    if not all(isinstance(item, str) for item in value):
+        raise RowReject("bad_json", "language", "language is no list of names")
+    return list(value)
 
 
 def moment_of(ts: str | None, received_at: str | None) -> str:
@@ -50,7 +55,7 @@ TRACES = Dialect(
         Column("trace_id", ("trace_id",), required=True, filled=True),
         Column("repository", ("repository",)),
         Column("branch", ("branch",)),
-        Column("language", ("language",), "json"),
+        Column("language", ("language",)),
         Column("pr_id", ("pr_id",)),
         Column("title", ("title",), "free_text"),
         Column("status", ("status",)),

@@ -173,3 +173,48 @@ def test_estimates_that_programs_record_are_loaded_by_default_and_replayed(
     before = demo_project.telemetry("export", "token_estimation_v2_events").out
     demo_project.meltano("run", "--full-refresh", "tap-llm-csv", TARGET)
     assert demo_project.telemetry("export", "token_estimation_v2_events").out == before
+
+
+def test_chats_and_traces_that_programs_write_are_loaded_by_default_and_told(
+    demo_project: Project,
+) -> None:
+    on = {"TELEMETRY_DB_ENABLED": "1"}
+    demo_project.run(
+        *("telemetry-record", "chat-request", "log_id=6f1b5c3e-0000-4000-8000-000000000001"),
+        *("user_id=ana", "user_question=Why?", "is_off_topic=false", "sql_model=gpt-4o"),
+        *("sql_input_tokens=1000000", "sql_output_tokens=100000", "sql_cached_tokens=400000"),
+        **on,
+    )
+    demo_project.run(
+        *("telemetry-record", "trace-event", "trace_id=t-1", "seq=1", "type=edit"),
+        *("ts=2026-11-01T10:00:00Z", 'payload={"file": "a.py"}'),
+        **on,
+    )
+    folder = demo_project.root / ".telemetry" / "pr-traces"
+    folder.mkdir()
+    passed = {"seq": 2, "ts": "2026-11-01T10:01:30Z", "type": "test", "payload": {"passed": 1.5}}
+    batch = {
+        "trace_id": "t-1",
+        "pr_id": "octo/repo#9",
+        "repo": {"name": "octo/repo", "language": ["python", 'a "b"']},
+        "status": "merged",
+        "events": [passed, {**passed, "seq": None}, {**passed, "seq": None}],
+    }
+    (folder / "batch.json").write_text(json.dumps(batch, indent=2), encoding="utf-8")
+    demo_project.meltano("run", "tap-llm-csv", TARGET)
+    (day,) = json.loads(demo_project.telemetry("report", "chat-cost-per-day", "--json").out)
+    # 600,000 at $2.50, 400,000 at $1.25 and 100,000 at $10 a million.
+    assert (day["cost"], day["requests_without_price"]) == (3, 0)
+
+    told = demo_project.telemetry("trace", "octo/repo#9", "--json").out
+    trace = json.loads(told)
+    assert [event["type"] for event in trace["events"]] == ["edit", "test", "test", "test"]
+    assert trace["timeline"]["duration_seconds"] == 90
+
+    tables = ("chat_telemetry_log", "pr_traces", "pr_trace_events")
+    before = [demo_project.telemetry("export", table).out for table in tables]
+    (folder / "told.json").write_text(told, encoding="utf-8")
+    for number, exported in enumerate(before):
+        (folder / f"exported-{number}.csv").write_text(exported, encoding="utf-8")
+    demo_project.meltano("run", "--full-refresh", "tap-llm-csv", TARGET)
+    assert [demo_project.telemetry("export", table).out for table in tables] == before

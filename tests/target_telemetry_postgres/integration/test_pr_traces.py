@@ -160,6 +160,8 @@ def work(database: Database) -> None:
         trace(1, status="merged", merged_at=NOON + timedelta(hours=2)),
         trace(2, status="merged", merged_at=NOON + timedelta(hours=3)),
         trace(3, repository="octo/other", pr_id="octo/other#3", status="closed"),
+        # The same branch, earlier: what came after its merge is not its own.
+        trace(4, status="merged", branch="fix-1", merged_at=NOON - timedelta(hours=1)),
     )  # fmt: skip
     sha = "ABCDEF1234567890"
     insert(
@@ -235,8 +237,8 @@ def test_the_cost_of_merged_pull_requests_counts_a_shared_call_once(database_url
     # 1: 1.5 + 0.5 + 2 / 2; 2: 2 / 2, and a call without a price.
     assert report(database_url, "trace-llm-cost") == [
         {
-            "repository": "octo/repo", "merged_prs": 2, "prs_with_calls": 2, "calls": 5,
-            "cost": 4, "cost_per_merged_pr": 2, "dearest": 3, "calls_without_cost": 1,
+            "repository": "octo/repo", "merged_prs": 3, "prs_with_calls": 2, "calls": 5,
+            "cost": 4, "cost_per_merged_pr": 1.333333, "dearest": 3, "calls_without_cost": 1,
         }
     ]  # fmt: skip
 
@@ -277,10 +279,15 @@ def test_a_trace_is_told_with_its_runs_jobs_and_calls(
 
 
 @pytest.mark.usefixtures("work")
-@pytest.mark.parametrize("reference", ["1", "fix-1", "abcdef1", "trace-1"])
-def test_a_trace_is_found_by_number_branch_commit_and_id(reference: str, database_url: str) -> None:
+@pytest.mark.parametrize(
+    ("reference", "found"),
+    [("1", "trace-1"), ("fix-2", "trace-2"), ("abcdef1", "trace-1"), ("trace-3", "trace-3")],
+)
+def test_a_trace_is_found_by_number_branch_commit_and_id(
+    reference: str, found: str, database_url: str
+) -> None:
     ran = telemetry("--url", database_url, "trace", reference, "--json")
-    assert (ran.code, ran.json["trace_id"]) == (0, "trace-1"), ran.err
+    assert (ran.code, ran.json["trace_id"]) == (0, found), ran.err
 
 
 @pytest.mark.usefixtures("work")

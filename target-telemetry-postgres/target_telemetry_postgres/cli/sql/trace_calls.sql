@@ -1,4 +1,5 @@
--- LLM calls of a trace: of its sessions, of its commits, or made on its branch before it was merged.
+-- LLM calls of a trace: of its sessions, of its commits, or made on its branch before it was merged
+-- and after the one before.
 select
   call_id, "timestamp", model, prompt_name, input_tokens, output_tokens, estimated_cost, success,
   duration_ms, session_id, repository, branch, commit_sha
@@ -12,5 +13,14 @@ where session_id = any(%(sessions)s)
      repository = %(repository)s
      and branch = %(branch)s
      and "timestamp" <= coalesce(%(until)s, now())
+     and "timestamp" > coalesce(
+       (
+         select max(merged_at)
+         from pr_traces
+         where repository = %(repository)s and branch = %(branch)s
+           and merged_at < coalesce(%(until)s, now())
+       ),
+       '-infinity'
+     )
    )
 order by "timestamp", call_id

@@ -1,11 +1,24 @@
 -- What LLM calls cost a merged pull request (US dollars): calls of its commits, branch or sessions.
 -- A call that several pull requests share is divided among them; calls without a price are counted.
-with merged as (
+-- On a branch that is used again, a call belongs to the next pull request that is merged.
+with every_merged as (
   select trace_id, coalesce(pr_id, trace_id) as pr, repository, branch,
     coalesce(merged_at, end_time) as merged_at
   from pr_trace_measures
   where status = 'merged'
-    and coalesce(merged_at, end_time) >= %(since)s and coalesce(merged_at, end_time) < %(until)s
+),
+placed as (
+  select *, coalesce(
+      max(merged_at) over (
+        partition by repository, branch order by merged_at
+        range between unbounded preceding and '1 microsecond' preceding
+      ),
+      '-infinity'
+    ) as merged_before
+  from every_merged
+),
+merged as (
+  select * from placed where merged_at >= %(since)s and merged_at < %(until)s
 ),
 calls as (
   select merged.pr, merged.repository, llm_calls.call_id, llm_calls.estimated_cost
@@ -18,6 +31,7 @@ calls as (
   from merged
   join llm_calls on llm_calls.repository = merged.repository
     and llm_calls.branch = merged.branch
+    and llm_calls."timestamp" > merged.merged_before
     and llm_calls."timestamp" <= merged.merged_at
   union
   select merged.pr, merged.repository, llm_calls.call_id, llm_calls.estimated_cost
