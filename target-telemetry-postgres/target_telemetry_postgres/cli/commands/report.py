@@ -110,7 +110,9 @@ def command(
     more = {"base": base, "head": head, "limit": limit}
     with session.reading() as reader:
         ask = compared if compare else answer
-        answers = {name: ask(reader, name, period, more)} if name else _all(ask, reader, period, more)
+        answers = (
+            {name: ask(reader, name, period, more)} if name else _all(ask, reader, period, more)
+        )
     if as_json:
         output.print_json(answers[name] if name else answers)
         return
