@@ -10,7 +10,17 @@ from __future__ import annotations
 from github_simulator.clock import Clock, instant, iso
 from github_simulator.faults import Fault, Faults
 from github_simulator.listing import ListingRules
-from github_simulator.model import Attempt, Job, JobPlan, Repository, Run, Step, Workflow
+from github_simulator.model import (
+    Attempt,
+    Deployment,
+    Job,
+    JobPlan,
+    PullRequest,
+    Repository,
+    Run,
+    Step,
+    Workflow,
+)
 from github_simulator.server import Simulator
 from github_simulator.stutter import Stutter
 from github_simulator.truth import final_records
@@ -19,11 +29,13 @@ from github_simulator.world import World
 __all__ = [
     "Attempt",
     "Clock",
+    "Deployment",
     "Fault",
     "Faults",
     "Job",
     "JobPlan",
     "ListingRules",
+    "PullRequest",
     "Repository",
     "Run",
     "Simulator",

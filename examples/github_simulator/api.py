@@ -8,6 +8,7 @@ from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
 
+from github_simulator import beyond
 from github_simulator.answers import PAGINATION_LIMITED, Answer, not_found, refusal
 from github_simulator.limits import rate_limit_payload
 from github_simulator.listing import Listing, ListingRules
@@ -80,6 +81,11 @@ class Api:
                 ("/actions/artifacts", self._artifacts),
                 (r"/actions/artifacts/(\d+)", self._artifact),
                 (r"/actions/artifacts/(\d+)/zip", self._artifact_zip),
+                ("/(pulls)", self._pull_requests),
+                (r"/(pulls)/(\d+)(/commits)?", self._pull_request),
+                ("/(deployments)", self._deployments),
+                (r"/(deployments)/(\d+)/statuses", self._statuses),
+                (r"/(check-runs)/(\d+)/annotations", self._annotations),
             )
         ]
 
@@ -93,6 +99,11 @@ class Api:
             return self._installation_repositories(query, caller)
         if found := re.match(r"^/(?:orgs|users)/([^/]+)/repos$", path):
             return self._owned_repositories(found[1], path, query, caller)
+        return self._about_nobody(path, query)
+
+    def _about_nobody(self, path: str, query: Mapping[str, str]) -> Answer:
+        if found := re.match(r"^/(?:organizations|users)/([^/]+)/settings/billing/usage$", path):
+            return beyond.usage(self._world, found[1], query)
         if path in ("", "/"):
             return Answer.json({"current_user_url": f"{self._base}/user"})
         return not_found()
@@ -228,6 +239,38 @@ class Api:
         if self._stutter.empties():
             items = []
         return self._listed(question, "jobs", items, len(shown))
+
+    # -- beyond Actions ----------------------------------------------------------------------
+
+    def _pull_requests(self, question: Question) -> Answer:
+        repository, now = question.repository, self._world.clock.now()
+        return beyond.denied(repository, question.parts[0]) or beyond.pull_requests(
+            repository, question.query, self._url(question), now
+        )
+
+    def _pull_request(self, question: Question) -> Answer:
+        number, commits = int(question.parts[1]), question.rest.endswith("/commits")
+        return beyond.denied(question.repository, "pulls") or beyond.one_pull_request(
+            question.repository, number, commits=commits
+        )
+
+    def _deployments(self, question: Question) -> Answer:
+        repository, now = question.repository, self._world.clock.now()
+        return beyond.denied(repository, question.parts[0]) or beyond.deployments(
+            repository, question.query, self._url(question), now
+        )
+
+    def _statuses(self, question: Question) -> Answer:
+        number, now = int(question.parts[1]), self._world.clock.now()
+        return beyond.denied(question.repository, "deployments") or beyond.statuses(
+            question.repository, number, now
+        )
+
+    def _annotations(self, question: Question) -> Answer:
+        number = int(question.parts[1])
+        return beyond.denied(question.repository, "check-runs") or beyond.annotations(
+            self._world, question.repository, number
+        )
 
     # -- workflows ---------------------------------------------------------------------------
 

@@ -25,6 +25,7 @@ class JobPlan:
     runner_group: str = "GitHub Actions"
     report_lag: int = 0
     """How long after its end the API still shows the job as running."""
+    annotations: tuple[tuple[str, str], ...] = ()
     is_stuck: bool = False
     """Whether it is shown as running for ever, though its run completes."""
 
@@ -56,6 +57,8 @@ class Job:
     runner_name: str | None
     runner_group: str | None
     carried_over: bool = False
+    annotations: tuple[tuple[str, str], ...] = ()
+    """Each with its level and its message."""
 
     @property
     def executed(self) -> bool:
@@ -124,6 +127,33 @@ class Run:
         return self.repository.full_name if self.head_repository in own else self.head_repository
 
 
+@dataclass(slots=True)
+class PullRequest:
+    """A pull request as it is from one change on; `updated` says when that was."""
+
+    id: int
+    number: int
+    created: int
+    updated: int
+    author: str | None = "octocat"
+    state: str = "open"
+    merged: int | None = None
+    first_commit: int = 0
+    additions: int = 10
+    deletions: int = 2
+
+
+@dataclass(slots=True)
+class Deployment:
+    """A deployment and its statuses, each with the instant it was set."""
+
+    id: int
+    environment: str
+    sha: str
+    created: int
+    statuses: list[tuple[str, int]] = field(default_factory=list)
+
+
 @dataclass(eq=False, slots=True)
 class Workflow:
     """A workflow file of a repository."""
@@ -159,6 +189,10 @@ class Repository:
     workflows: list[Workflow] = field(default_factory=list)
     runs: list[Run] = field(default_factory=list)
     """Ascending by creation."""
+    pull_requests: list[PullRequest] = field(default_factory=list)
+    deployments: list[Deployment] = field(default_factory=list)
+    denied: frozenset[str] = frozenset()
+    """What the token may not read of it: `pulls`, `deployments`, `check-runs`."""
     doomed: list[Run] = field(default_factory=list)
     """Those that have been, or will be, deleted."""
     changes: int = 0

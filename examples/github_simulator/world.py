@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 import threading
 from bisect import insort
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from github_simulator.clock import Clock, Instant, instant
 from github_simulator.model import (
@@ -44,6 +44,8 @@ class World:
         self.runs: dict[int, Run] = {}
         self.jobs: dict[int, tuple[Run, Attempt, Job]] = {}
         self.artifacts: dict[int, tuple[Run, Artifact]] = {}
+        self.usage: dict[str, list[dict[str, Any]]] = {}
+        """By owner the lines of the billing report, as GitHub writes them."""
         self._names: dict[str, Repository] = {}
         self._run_id = FIRST_RUN_ID
         self._job_id = FIRST_JOB_ID
@@ -320,6 +322,7 @@ class World:
             conclusion=plan.conclusion,
             steps=make_steps(plan, started, completed) if executed else (),
             labels=plan.labels,
+            annotations=plan.annotations if executed else (),
             runner_name=runner if executed else None,
             runner_group=plan.runner_group if executed else None,
         )

@@ -239,6 +239,107 @@ class GitHubGaps(GitHubStream):
     )
 
 
+class PullRequests(GitHubStream):
+    """One record for each pull request; two requests for each that has changed."""
+
+    name = "pull_requests"
+    selected_by_default = False
+    primary_keys: ClassVar[tuple[str, ...]] = ("pull_request_id",)
+    schema: ClassVar[dict[str, Any]] = _schema(
+        {"pull_request_id": th.IntegerType()},
+        repository=_TEXT,
+        repository_id=_WHOLE,
+        number=_WHOLE,
+        title=_TEXT,
+        state=_TEXT,
+        is_draft=_FLAG,
+        author=_TEXT,
+        base_branch=_TEXT,
+        head_branch=_TEXT,
+        head_sha=_TEXT,
+        merge_commit_sha=_TEXT,
+        additions=_WHOLE,
+        deletions=_WHOLE,
+        changed_files=_WHOLE,
+        commits=_WHOLE,
+        first_commit_at=_TIME,
+        pr_created_at=_TIME,
+        pr_updated_at=_TIME,
+        merged_at=_TIME,
+        closed_at=_TIME,
+        html_url=_TEXT,
+    )
+
+
+class Deployments(GitHubStream):
+    """One record for each deployment with what its statuses say."""
+
+    name = "deployments"
+    selected_by_default = False
+    primary_keys: ClassVar[tuple[str, ...]] = ("deployment_id",)
+    schema: ClassVar[dict[str, Any]] = _schema(
+        {"deployment_id": th.IntegerType()},
+        repository=_TEXT,
+        repository_id=_WHOLE,
+        environment=_TEXT,
+        task=_TEXT,
+        ref=_TEXT,
+        commit_sha=_TEXT,
+        creator=_TEXT,
+        state=_TEXT,
+        deployed_at=_TIME,
+        succeeded_at=_TIME,
+        failed_at=_TIME,
+        github_updated_at=_TIME,
+    )
+
+
+class JobAnnotations(GitHubStream):
+    """One record for each annotation of a failed job: why it failed."""
+
+    name = "job_annotations"
+    selected_by_default = False
+    primary_keys: ClassVar[tuple[str, ...]] = ("annotation_id",)
+    schema: ClassVar[dict[str, Any]] = _schema(
+        {"annotation_id": th.UUIDType()},
+        github_job_id=_WHOLE,
+        github_run_id=_WHOLE,
+        run_attempt=_WHOLE,
+        repository=_TEXT,
+        workflow_name=_TEXT,
+        job_name=_TEXT,
+        annotation_level=_TEXT,
+        title=_TEXT,
+        message=_TEXT,
+        path=_TEXT,
+        start_line=_WHOLE,
+        end_line=_WHOLE,
+        job_completed_at=_TIME,
+    )
+
+
+class BillingUsage(GitHubStream):
+    """One record for each day, SKU and repository that GitHub has billed."""
+
+    name = "billing_usage"
+    selected_by_default = False
+    primary_keys: ClassVar[tuple[str, ...]] = ("usage_id",)
+    schema: ClassVar[dict[str, Any]] = _schema(
+        {"usage_id": th.UUIDType()},
+        owner=_TEXT,
+        usage_date=th.DateType(nullable=True),
+        product=_TEXT,
+        sku=_TEXT,
+        repository=_TEXT,
+        quantity=_NUMBER,
+        unit_type=_TEXT,
+        price_per_unit=_NUMBER,
+        gross_amount=_NUMBER,
+        discount_amount=_NUMBER,
+        net_amount=_NUMBER,
+    )
+
+
 STREAMS: tuple[type[GitHubStream], ...] = (
     WorkflowRuns,
     WorkflowJobs,
@@ -247,4 +348,8 @@ STREAMS: tuple[type[GitHubStream], ...] = (
     CoverageSnapshots,
     Repositories,
     GitHubGaps,
+    PullRequests,
+    Deployments,
+    JobAnnotations,
+    BillingUsage,
 )

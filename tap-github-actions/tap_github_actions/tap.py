@@ -178,6 +178,9 @@ class TapGitHubActions(Tap):
             coverage="coverage_snapshots" in selected
             and bool(self.config.get("coverage_artifacts")),
             repositories="repositories" in selected,
+            changes=tuple(name for name in ("pull_requests", "deployments") if name in selected),
+            annotations="job_annotations" in selected,
+            billing="billing_usage" in selected,
             pull_requests=runs is not None
             and bool(runs.mask["properties", "pull_request_numbers"]),
         )

@@ -22,6 +22,10 @@ KEYS = {
     "coverage_snapshots": ("snapshot_id",),
     "repositories": ("repository_id",),
     "github_gaps": ("gap_id",),
+    "pull_requests": ("pull_request_id",),
+    "deployments": ("deployment_id",),
+    "job_annotations": ("annotation_id",),
+    "billing_usage": ("usage_id",),
 }
 
 

@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from tap_github_actions.api.client import Client
+    from tap_github_actions.runs.annotations import AnnotationReader
     from tap_github_actions.runs.coverage_artifacts import CoverageReader
     from tap_github_actions.runs.due import Due
     from tap_github_actions.runs.records import Run
@@ -57,11 +58,20 @@ class Wanted:
     coverage: bool = False
     pull_requests: bool = True
     repositories: bool = False
+    changes: tuple[str, ...] = ()
+    """Of pull requests and deployments those that are wanted."""
+    annotations: bool = False
+    billing: bool = False
 
     @property
     def any_run(self) -> bool:
         """Whether runs have to be listed at all."""
-        return self.runs or self.jobs or self.steps or self.coverage
+        return self.runs or self.any_job or self.coverage
+
+    @property
+    def any_job(self) -> bool:
+        """Whether jobs have to be listed at all."""
+        return self.jobs or self.steps or self.annotations
 
 
 class UnreadError(TapError):
@@ -119,6 +129,7 @@ class AttemptReader:
     repository_id: int
     wanted: Wanted
     coverage: CoverageReader | None = None
+    annotations: AnnotationReader | None = None
     default_branch: str | None = None
     health: Health = field(default_factory=Health)
 
@@ -223,7 +234,7 @@ class AttemptReader:
         Raises:
             UnreadError: GitHub must have them, and does not show them.
         """
-        if not (self.wanted.jobs or self.wanted.steps):
+        if not self.wanted.any_job:
             return None
         run_id, number = task.run["id"], attempt_number(attempt)
         path = f"{self.path}/actions/runs/{run_id}/attempts/{number}/jobs"
@@ -279,6 +290,12 @@ class AttemptReader:
                 outcome.conceded.add(number)
         elif number not in outcome.unread:
             outcome.read.append(number)
+        if self.annotations is not None:
+            try:
+                notes = self.annotations.read(self.path, self.repository, shown)
+            except UnavailableError as error:
+                raise UnreadError(gaps.ANNOTATIONS, str(error)) from error
+            outcome.records += [("job_annotations", note) for note in notes]
         if self.coverage is not None:
             outcome.records += self._coverage(self.coverage, record, following)
 

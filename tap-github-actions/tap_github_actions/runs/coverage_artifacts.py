@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import hashlib
 import logging
-import uuid
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, Any
@@ -12,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from tap_github_actions._shared.coverage import Limits, read_artifact
 from tap_github_actions.api.paging import read_all
 from tap_github_actions.errors import DeniedError, NotFoundError
+from tap_github_actions.identity import made_id
 from tap_github_actions.times import format_time, parse_time
 
 if TYPE_CHECKING:
@@ -98,11 +97,8 @@ def snapshot(attempt: dict[str, Any], report: Report, measured_at: str | None) -
         attempt["run_attempt"],
         report.report_name,
     )
-    # Lengths keep the parts apart whatever characters a name has.
-    text = "".join(f"{len(str(part))}:{part}" for part in parts)
-    digest = hashlib.blake2b(text.encode(), digest_size=16, person=b"tap-gh-coverage").digest()
     return {
-        "snapshot_id": str(uuid.UUID(bytes=digest, version=5)),
+        "snapshot_id": made_id("tap-gh-coverage", *parts),
         "repository": attempt["repository"],
         "branch": attempt["branch"],
         "commit_sha": attempt["commit_sha"],

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import hashlib
-import uuid
 from datetime import datetime, timedelta
 from typing import Any
 
 import msgspec
 
+from tap_github_actions.identity import made_id
 from tap_github_actions.times import format_time
 
 WAITS = (
@@ -30,6 +29,7 @@ MAX_GAPS = 200
 MAX_REASON = 200
 
 RUN, ATTEMPT, JOBS, UNFINISHED, ARTIFACTS = "run", "attempt", "jobs", "unfinished jobs", "artifacts"
+ANNOTATIONS = "annotations"
 REPOSITORY = "repository"
 
 Key = tuple[int, int, str]
@@ -88,12 +88,10 @@ def gap_record(
     gap: Gap, *, repository: str, repository_id: int, resolved_at: datetime | None = None
 ) -> dict[str, Any]:
     """Return the record of a gap; once it is closed it says when."""
-    text = "/".join(str(part) for part in (repository_id, *gap.key))
-    digest = hashlib.blake2b(text.encode(), digest_size=16, person=b"tap-gh-gap").digest()
     return {
-        "gap_id": str(uuid.UUID(bytes=digest, version=5)),
+        "gap_id": made_id("tap-gh-gap", repository_id or repository, *gap.key),
         "repository": repository,
-        "repository_id": repository_id,
+        "repository_id": repository_id or None,
         "github_run_id": gap.run or None,
         "run_attempt": gap.attempt or None,
         "what": gap.what,

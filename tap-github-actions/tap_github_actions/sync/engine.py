@@ -27,6 +27,8 @@ from tap_github_actions.runs.attempts import PAYLOAD_ERRORS, AttemptReader
 from tap_github_actions.runs.bookmark import Bookmark
 from tap_github_actions.runs.coverage_artifacts import CoverageReader
 from tap_github_actions.settings import BACKFILL_DAYS
+from tap_github_actions.sync.billing import STREAM as BILLING
+from tap_github_actions.sync.billing import BillingSync
 from tap_github_actions.sync.ledger import Ledger
 from tap_github_actions.sync.progress import Progress
 from tap_github_actions.sync.repositories import Repository, find, resolve
@@ -143,6 +145,8 @@ class Engine:
                 # The output is gone: nothing that is still being read can be written.
                 self.client.gate.stop(StoppedError("the output is gone"))
                 raise
+        if fatal is None and self.wanted.billing and self.limit is None:
+            self._read_billing()
         self._save()
         if fatal is not None:
             raise fatal
@@ -258,6 +262,21 @@ class Engine:
             self._problems.append(f"{task.name} ({error})")
             return None
         return error
+
+    def _read_billing(self) -> None:
+        """Read what was billed to the owners of what was read."""
+        kept = self.state.setdefault("bookmarks", {}).setdefault(BILLING, {})
+        billing = BillingSync(self.client, kept.setdefault("owners", {}))
+        now = self.client.now()
+        setting = parse_time(self.settings.get("start_date"))
+        start = setting or now - timedelta(days=BACKFILL_DAYS)
+        names = [sync.reader.repository.split("/")[0] for sync in self._begun]
+        try:
+            for owner in sorted({*names, *self.settings.get("organizations", ())}):
+                for records in billing.records(owner, start, now):
+                    self.emitter.write(records)
+        except StoppedError:
+            return  # the next run asks for it
 
     def _warn_of_deletion(self) -> None:
         """Say that GitHub may delete old runs before they are read."""

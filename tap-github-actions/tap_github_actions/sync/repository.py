@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from tap_github_actions.errors import RepositoryError
 from tap_github_actions.runs import gaps
+from tap_github_actions.runs.annotations import AnnotationReader
 from tap_github_actions.runs.audit import Audit
 from tap_github_actions.runs.bookmark import SECOND, Head
 from tap_github_actions.runs.due import Due, due
@@ -22,6 +23,7 @@ from tap_github_actions.runs.listing import Listing
 from tap_github_actions.runs.records import created
 from tap_github_actions.runs.stretches import stretches
 from tap_github_actions.sync import again
+from tap_github_actions.sync.changes import ANNOTATIONS, ChangesSync, refuse
 from tap_github_actions.sync.ledger import Ledger
 from tap_github_actions.sync.surroundings import Surroundings
 
@@ -92,7 +94,10 @@ class RepositorySync:
     def chunks(self) -> Iterator[Chunk]:
         """Yield everything new, and move the bookmark along."""
         if not self.reader.wanted.any_run:
-            yield from self._surroundings(self.reader.client.now())
+            now = self.reader.client.now()
+            ledger = self._begin(now)
+            yield from self._aside(ledger)
+            yield self._chunk(ledger)
             return
         listing = Listing(
             self.reader.client, self.reader.path, self.params, head=self._usable_head()
@@ -123,22 +128,51 @@ class RepositorySync:
             self.reader = replace(self.reader, repository=name, path=f"/repos/{name}")
             self.bookmark.full_name = name
 
-    def _surroundings(self, now: datetime, *, is_new: bool = False) -> Iterator[Chunk]:
-        """Yield what is not about single runs."""
-        records = self.surroundings.records(self.reader, now, has_new_workflow=is_new)
-        if records:
-            yield Chunk(self.bookmark.to_state(), records, has_last_day=True)
-
-    def _runs(self, listing: Listing, now: datetime) -> Iterator[Chunk]:
-        before = deepcopy(self.bookmark)
+    def _begin(self, now: datetime) -> Ledger:
+        """Decide what this sync is to cover."""
         start = self.bookmark.begin(self.start_date, now - timedelta(days=self.default_days))
         self.window = Window(start, now)
         ledger = Ledger(self.bookmark, self.reader.repository, now)
         ledger.close(gaps.key_of(0, 0, gaps.REPOSITORY))
+        return ledger
+
+    def _aside(self, ledger: Ledger, *, is_new: bool = False) -> Iterator[Chunk]:
+        """Yield what is not about single runs."""
+        window = self._window()
+        records = self.surroundings.records(self.reader, window.now, has_new_workflow=is_new)
+        if records:
+            yield Chunk(self.bookmark.to_state(), records, has_last_day=True)
+        changes = ChangesSync(self.reader, ledger, window.start)
+        for part in changes.parts(self.reader.wanted.changes):
+            yield Chunk(self.bookmark.to_state(), part, has_last_day=True)
+
+    def _annotations(self, ledger: Ledger) -> AnnotationReader | None:
+        """Return what reads annotations, unless they were refused a short while ago."""
+        if not self.reader.wanted.annotations:
+            return None
+        gap = self.bookmark.gaps.get(gaps.key_of(0, 0, ANNOTATIONS))
+        is_due = gap is None or gap.is_due(ledger.now)
+        return AnnotationReader(self.reader.client) if is_due else None
+
+    def _note_annotations(self, ledger: Ledger) -> None:
+        """Tell of a refusal once, and of its end."""
+        annotations, key = self.reader.annotations, gaps.key_of(0, 0, ANNOTATIONS)
+        if annotations is None:
+            return
+        if annotations.refusal and key not in ledger.tried:
+            refuse(ledger, ANNOTATIONS, annotations.refusal)
+        elif annotations.was_answered and not annotations.refusal:
+            ledger.close(key)
+
+    def _runs(self, listing: Listing, now: datetime) -> Iterator[Chunk]:
+        before = deepcopy(self.bookmark)
+        ledger = self._begin(now)
+        start = self._window().start
         branch = self.surroundings.default_branch(self.reader)
-        self.reader = replace(self.reader, default_branch=branch)
+        annotations = self._annotations(ledger)
+        self.reader = replace(self.reader, default_branch=branch, annotations=annotations)
         if self.is_dry_run:
-            yield from self._surroundings(now)
+            yield from self._aside(ledger)
         audit = Audit(listing, before, now)
         head: Head | None = None
         for number, stretch in enumerate(stretches(before.looks, now, start, self.rerun_lookback)):
@@ -152,7 +186,7 @@ class RepositorySync:
                 yield from self._batch(batch, stretch, before, ledger, is_first=is_first)
                 if is_first and not self.is_dry_run:
                     is_new = has_new_workflow(batch.runs, before)
-                    yield from self._surroundings(now, is_new=is_new)
+                    yield from self._aside(ledger, is_new=is_new)
             if number == 0:
                 yield from self._again(before, ledger)
         self.bookmark.head = head
@@ -222,6 +256,7 @@ class RepositorySync:
         line: datetime | None = None,
     ) -> Chunk:
         self.bookmark.trim()
+        self._note_annotations(ledger)
         return Chunk(
             self.bookmark.to_state(),
             [*(record for outcome in outcomes for record in outcome.records), *ledger.take()],

@@ -181,6 +181,116 @@ class GitHubGap(Base):
     resolved_at: Mapped[datetime | None]
 
 
+class PullRequest(Base):
+    """One pull request."""
+
+    __tablename__ = "pull_requests"
+    __table_args__ = (
+        UniqueConstraint("pull_request_id"),
+        Index(None, "created_at"),
+        Index(None, "repository", "merged_at"),
+    )
+
+    pull_request_id: Mapped[int]
+    repository: Mapped[str | None]
+    repository_id: Mapped[int | None]
+    number: Mapped[int | None]
+    title: Mapped[str | None]
+    state: Mapped[str | None]
+    is_draft: Mapped[bool | None]
+    author: Mapped[str | None]
+    base_branch: Mapped[str | None]
+    head_branch: Mapped[str | None]
+    head_sha: Mapped[str | None]
+    merge_commit_sha: Mapped[str | None]
+    additions: Mapped[int | None]
+    deletions: Mapped[int | None]
+    changed_files: Mapped[int | None]
+    commits: Mapped[int | None]
+    first_commit_at: Mapped[datetime | None]
+    pr_created_at: Mapped[datetime | None]
+    pr_updated_at: Mapped[datetime | None]
+    merged_at: Mapped[datetime | None]
+    closed_at: Mapped[datetime | None]
+    html_url: Mapped[str | None]
+
+
+class Deployment(Base):
+    """One deployment, and how it went."""
+
+    __tablename__ = "deployments"
+    __table_args__ = (
+        UniqueConstraint("deployment_id"),
+        Index(None, "created_at"),
+        Index(None, "repository", "deployed_at"),
+    )
+
+    deployment_id: Mapped[int]
+    repository: Mapped[str | None]
+    repository_id: Mapped[int | None]
+    environment: Mapped[str | None]
+    task: Mapped[str | None]
+    ref: Mapped[str | None]
+    commit_sha: Mapped[str | None]
+    creator: Mapped[str | None]
+    state: Mapped[str | None]
+    deployed_at: Mapped[datetime | None]
+    succeeded_at: Mapped[datetime | None]
+    failed_at: Mapped[datetime | None]
+    github_updated_at: Mapped[datetime | None]
+
+
+class JobAnnotation(Base):
+    """Why a job failed, as its runner or its tools said it."""
+
+    __tablename__ = "job_annotations"
+    __table_args__ = (
+        UniqueConstraint("annotation_id"),
+        Index(None, "created_at"),
+        Index(None, "github_job_id"),
+        Index(None, "job_completed_at"),
+    )
+
+    annotation_id: Mapped[UUID]
+    github_job_id: Mapped[int | None]
+    github_run_id: Mapped[int | None]
+    run_attempt: Mapped[int | None]
+    repository: Mapped[str | None]
+    workflow_name: Mapped[str | None]
+    job_name: Mapped[str | None]
+    annotation_level: Mapped[str | None]
+    title: Mapped[str | None]
+    message: Mapped[str | None]
+    path: Mapped[str | None]
+    start_line: Mapped[int | None]
+    end_line: Mapped[int | None]
+    job_completed_at: Mapped[datetime | None]
+
+
+class BillingUsage(Base):
+    """What one SKU cost in one repository on one day."""
+
+    __tablename__ = "billing_usage"
+    __table_args__ = (
+        UniqueConstraint("usage_id"),
+        Index(None, "created_at"),
+        Index(None, "usage_date"),
+    )
+
+    usage_id: Mapped[UUID]
+    owner: Mapped[str | None]
+    usage_date: Mapped[date | None]
+    product: Mapped[str | None]
+    sku: Mapped[str | None]
+    repository: Mapped[str | None]
+    quantity: Mapped[Decimal | None]
+    unit_type: Mapped[str | None]
+    price_per_unit: Mapped[Decimal | None]
+    gross_amount: Mapped[Decimal | None]
+    discount_amount: Mapped[Decimal | None]
+    net_amount: Mapped[Decimal | None]
+
+
 class RunnerPrice(Base):
     """What a minute on a GitHub runner costs from a day on; rows may be added for own runners."""
 

@@ -23,9 +23,9 @@ PLAN = {
         __main__
         tap
         command  streams  sync
-        runs
+        extras  runs
         api  emit  settings
-        errors  times
+        errors  identity  times
         _shared
         """,
     "tap_llm_csv": """

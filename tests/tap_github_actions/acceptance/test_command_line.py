@@ -49,7 +49,16 @@ TestTap = get_tap_test_class(
     TapGitHubActions,
     config=_CONFIG,
     parse_env_config=False,
-    suite_config=SuiteConfig(ignore_no_records_for_streams=["coverage_snapshots", "github_gaps"]),
+    suite_config=SuiteConfig(
+        ignore_no_records_for_streams=[
+            "coverage_snapshots",
+            "github_gaps",
+            "pull_requests",
+            "deployments",
+            "job_annotations",
+            "billing_usage",
+        ]
+    ),
 )
 
 

@@ -1,0 +1,1 @@
+"""What needs more than `actions: read`: pull requests, deployments, billed usage."""
