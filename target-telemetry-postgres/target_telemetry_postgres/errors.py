@@ -33,6 +33,10 @@ class RetentionError(ConfigError):
     """A retention policy names what does not exist, or would delete what it should not."""
 
 
+class StateError(TelemetryError):
+    """A state is about rows that this store does not have."""
+
+
 class RecordError(TelemetryError):
     """A record does not fit its table."""
 

@@ -12,6 +12,7 @@ import sys
 import time
 import uuid
 from contextlib import ExitStack
+from functools import partial
 from typing import IO, TYPE_CHECKING, Any, Final, Literal
 
 import psycopg
@@ -37,6 +38,7 @@ from target_telemetry_postgres.tables.changes import prepare
 from target_telemetry_postgres.tables.swap import Shadows
 from target_telemetry_postgres.tables.systems import Systems
 from target_telemetry_postgres.write.ledger import StreamCounts, open_ledger
+from target_telemetry_postgres.write.lineages import Lineages, line_of
 from target_telemetry_postgres.write.rejects import Rejects
 from target_telemetry_postgres.write.writer import Stopped, Writer, two_threads_at_work
 
@@ -85,6 +87,7 @@ class Load:
         )
         self._batch_rows = int(self._config["batch_size_rows"])
         self._state: bytes | None = None
+        self._has_begun = False
         self._emitted: bytes | None = None
         self._closed = False
         self._stack = ExitStack()
@@ -123,6 +126,12 @@ class Load:
                 store, self.run_id, quarantine=self._options.quarantine, logger=self._logger
             )
             self._ledger.mark_interrupted(connection)
+        self._lineages = Lineages(
+            store,
+            self._database.describe(),
+            state_id=self._ledger.state_id,
+            accepting=self._config["accept_unknown_state"],
+        )
         self._systems = Systems(self._database, store, self._config["migrate"], logger=self._logger)
         self._take_policies()
         self._shadows = Shadows(self._database.schema)
@@ -182,6 +191,7 @@ class Load:
 
     def open_sink(self, definition: Definition) -> Sink:
         """Prepare a stream's table."""
+        self._has_begun = True
         wanted = definition.wanted()
         if self._systems.arrive(wanted):
             self._take_policies()
@@ -239,7 +249,15 @@ class Load:
 
     def _take_state(self, value: bytes | None) -> None:
         # An empty state would have the runner forget the one it has.
-        if value is not None and value.strip(b"{} \t"):
+        if value is None or not value.strip(b"{} \t"):
+            return
+        beginning = not self._has_begun and line_of(value)
+        self._has_begun = True
+        if beginning:
+            # What the tap begins from: the runner has it already.
+            check = partial(self._lineages.check, line=beginning)
+            self._writer.call(check, give_up=self._stopping)
+        else:
             self._state = value
 
     def flush(self) -> None:
@@ -256,13 +274,20 @@ class Load:
             self._state = None
         self._writer.submit(Batch(parts, rejections, state), give_up=self._stopping)
 
-    def _inside(self, connection: Connection, result: Result) -> None:
+    def _inside(self, connection: Connection, batch: Batch, result: Result) -> None:
         """In the flush's transaction: what must be true exactly if the rows are there."""
+        if batch.state is not None:
+            self._lineages.keep(connection, batch.state)
         if result.rejections:
             table = self._systems.store.table("rejected_records")
             self._rejects.store(connection, table, result.rejections)
         for stream, counts in result.counts.items():
             self._ledger.record(connection, stream, counts)
+
+    def _keep_line(self, connection: Connection) -> None:
+        if self._state is not None:
+            self._lineages.keep(connection, self._state)
+            connection.commit()
 
     def _committed(self, batch: Batch, result: Result) -> None:
         if batch.state is not None:
@@ -287,6 +312,7 @@ class Load:
             if self._options.load_method == "overwrite":
                 self._writer.call(self._shadows.swap, give_up=self._stopping)
             if self._state is not None:
+                self._writer.call(self._keep_line, give_up=self._stopping)
                 self._emit_state(self._state)
             self._writer.close()
             self._note_prices()

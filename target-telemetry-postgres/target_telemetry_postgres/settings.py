@@ -142,6 +142,12 @@ TABLES: Final[dict[str, dict[str, Any]]] = {
         "fail",
         *("fail", "quarantine"),
     ),
+    "accept_unknown_state": _setting(
+        "boolean",
+        "Go on from a state whose earlier runs did not load into this database. Otherwise such a "
+        "run ends at once, for the rows that its tap skips are not here.",
+        default=False,
+    ),
     "max_rejects": _setting(
         "integer",
         "With `quarantine`: more rejected records than this end the run.",

@@ -63,6 +63,16 @@ class PostgresServer:
         self.made.append(name)
         return name
 
+    def copy_database(self, database: Database) -> Database:
+        """The database as it is now, as a backup would hold it."""
+        name = f"test_{uuid.uuid4().hex[:16]}"
+        self.execute(
+            sql.SQL("CREATE DATABASE {} TEMPLATE {} STRATEGY file_copy").format(
+                sql.Identifier(name), sql.Identifier(self.dbname(database))
+            )
+        )
+        return self.database(name)
+
     def drop_database(self, name: str) -> None:
         self.execute(
             sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(sql.Identifier(name))

@@ -68,6 +68,18 @@ class RejectedRecord(Base):
     rejected_at: Mapped[datetime] = mapped_column(server_default=func.now())
 
 
+class StateLineage(Base):
+    """A line of runs whose states were kept here, and how many of its runs there were."""
+
+    __tablename__ = "state_lineages"
+    __table_args__ = (UniqueConstraint("lineage_id"),)
+
+    lineage_id: Mapped[str]
+    runs: Mapped[int]
+    state_id: Mapped[str | None]
+    last_seen_at: Mapped[datetime] = mapped_column(server_default=func.now())
+
+
 class RetentionPolicy(Base):
     """The policy that last pruned a table, and what it left."""
 

@@ -59,7 +59,7 @@ class Writer:
         self,
         database: Database,
         *,
-        inside: Callable[[Connection, Result], None],
+        inside: Callable[[Connection, Batch, Result], None],
         left_trace: Callable[[Connection, int], bool],
         committed: Callable[[Batch, Result], None],
         logger: logging.Logger,
@@ -189,7 +189,7 @@ class Writer:
 
     def _transact(self, connection: Connection, batch: Batch, *, apart: bool = False) -> Result:
         result = write(connection, batch, apart=apart)
-        self._inside(connection, result)
+        self._inside(connection, batch, result)
         try:
             connection.commit()
         except psycopg.Error as error:
