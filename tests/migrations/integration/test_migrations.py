@@ -88,7 +88,7 @@ def test_what_was_done_is_told_in_one_line(
     migrate.upgrade(empty_database)
 
     [line] = [record.getMessage() for record in caplog.records]
-    assert line.startswith("Schema telemetry was brought to ledger/0002_pipeline_health, ")
+    assert line.startswith("Schema telemetry was brought to ledger/0003_state_lineages, ")
     assert all(f" {branch}/" in line for branch in ("ledger", *SYSTEMS))
 
 

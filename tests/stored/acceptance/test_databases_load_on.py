@@ -73,12 +73,14 @@ def test_it_migrates_and_loads_on_as_if_all_had_been_loaded_now(
     old = Loader(restored, url_of(restored.conninfo), dict(KEPT))
     new = Loader(database, url_of(database.conninfo), dict(KEPT))
     stored = {table: versions(old, table) for table in UNTOUCHED}
+    columns = {table: old.types(table) for table in UNTOUCHED}
     ledger = old.table("ingest_runs", "id")
     old.load(*messages)
     new.load(*messages)
     for table in LOADED:
         assert content(old, table) == content(new, table), table
-    for table in UNTOUCHED:
+    # A table that has a column more since then is filled up.
+    for table in (table for table in UNTOUCHED if columns[table] == old.types(table)):
         assert stored[table] <= versions(old, table), f"{table}: a row that was there was touched"
     first, *others = ledger
     by_id = {row["id"]: row for row in old.table("ingest_runs", "id")}
