@@ -17,6 +17,7 @@ usage: python -m bench [{" | ".join(ORDER)} | all] [OPTIONS OF THE PART]
   pipeline   meltano run tap-llm-csv target-telemetry-postgres, from the file to the table
   llm-csv    tap-llm-csv alone
   github     tap-github-actions alone
+  dashboard  the page: writing it from a large store, and using it in a browser
   all        every part with its defaults (also without any argument)
 
 Each part takes --help. The figures go to docs/benchmarks.md.

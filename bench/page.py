@@ -16,7 +16,7 @@ PAGE: Final = ROOT / "docs" / "benchmarks.md"
 FRAGMENTS: Final = ROOT / "docs" / "benchmarks"
 
 #: The parts in the order of the page.
-ORDER: Final = ("target", "pipeline", "llm-csv", "github")
+ORDER: Final = ("target", "pipeline", "llm-csv", "github", "dashboard")
 
 _INTRODUCTION: Final = """\
 # Benchmarks

@@ -11,7 +11,7 @@ from typing import Final
 #: In this order: what is used later stands earlier.
 SCRIPTS: Final = (
     "data", "time", "format", "state", "figures", "elements", "charts", "cards", "filters",
-    "runs", "ci", "lists", "llm", "pipelines", "main",
+    "runs", "ci", "lists", "llm", "systems", "pipelines", "main",
 )  # fmt: skip
 _LIBRARY: Final = "vendor/echarts/echarts.common.min.js"
 

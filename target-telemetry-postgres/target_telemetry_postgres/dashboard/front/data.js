@@ -76,6 +76,10 @@ class Cube {
     return this.once('slice', () => unpack(this.blob, this.described.slice));
   }
 
+  get newest() {
+    return this.once('newest', () => this.day.reduce((one, other) => Math.max(one, other), 0));
+  }
+
   get slices() {
     const first = this.dimensions[0];
     return first ? this.described.slices[first].n : 1;

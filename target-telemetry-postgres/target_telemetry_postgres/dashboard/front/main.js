@@ -35,6 +35,32 @@ const WINGS = [
     ],
   },
   {
+    id: 'estimation', title: 'Token estimates', base: 'estimation', filters: ['model'], tiles: estimationTiles,
+    needs: ['estimation'],
+    fill: 'No estimate is stored yet. Set TELEMETRY_CSV_PATH to the exported events (.csv or .ndjson) and run: meltano run tap-llm-csv target-telemetry-postgres',
+    cards: [
+      { id: 'smape', title: 'How far off', make: errorOfEstimatesCard, definition: 'SMAPE: |actual − predicted| ÷ half of their sum, of answers that were not truncated and where both are positive. A point with fewer than 5 is blank. From bins 9 % wide.' },
+      { id: 'strata', title: 'By category and complexity', size: 'wide', tableOnly: true, make: strataCard, definition: 'Samples: estimates that can be judged (not truncated, both counts positive). Under: the answer was longer than predicted. Fewer than 20 samples are marked.' },
+    ],
+  },
+  {
+    id: 'chat', title: 'Chat requests', base: 'chat', filters: ['model'], tiles: chatTiles,
+    needs: ['chat'],
+    fill: 'No chat request is stored yet, or this role may not read them. Set TELEMETRY_CSV_PATH to the log and run: meltano run tap-llm-csv target-telemetry-postgres',
+    cards: [
+      { id: 'requests', title: 'Requests', make: requestsCard, definition: 'Requests by day; failed: those with an error_type. Model: the one that wrote the SQL.' },
+      { id: 'chat-reasons', title: 'Why requests fail', size: 'wide', tableOnly: true, make: chatErrorsCard, definition: 'Requests with an error_type, by that and by the step that failed. Cost: tokens at the dated prices of model_prices, cached input at its own rate. Duration: the three steps together, of requests that did not fail.' },
+    ],
+  },
+  {
+    id: 'traces', title: 'Pull requests', base: 'traces', filters: ['repository', 'branch'], tiles: traceTiles,
+    needs: ['traces'],
+    fill: 'No pull request is traced yet. Put the batches into .telemetry/pr-traces/ and run: meltano run tap-llm-csv target-telemetry-postgres',
+    cards: [
+      { id: 'pull-requests', title: 'Traced pull requests', size: 'wide full', tableOnly: true, make: tracesCard, definition: 'On the day on which the pull request was opened, else of its first event. First test: from the first event to the first test. Red to green: median time from a failed test to the next good one. Failed: commands that ended with another code than 0.' },
+    ],
+  },
+  {
     id: 'pipelines', title: 'Pipelines', filters: [], needs: [],
     cards: [
       { id: 'loads', title: 'Is it complete and fresh?', size: 'wide full', tableOnly: true, make: loadsCard, definition: 'The ledger of the target (view pipeline_health): each stream’s newest load, when it last succeeded, and what the last 7 days read and rejected. Filters do not apply here.' },
@@ -66,8 +92,8 @@ class Page {
   }
 
   lastDay() {
-    const days = ['ci_runs', 'ci_jobs', 'llm_calls', 'coverage'].filter((name) => this.has(name))
-      .map((name) => this.data.cubes[name].day[this.data.cubes[name].rows - 1]);
+    const days = ['ci_runs', 'ci_jobs', 'llm_calls', 'coverage', 'estimation', 'chat', 'traces'].filter((name) => this.has(name))
+      .map((name) => this.data.cubes[name].newest);
     return days.length ? Math.max(...days) : this.data.days - 1;
   }
 
@@ -174,9 +200,9 @@ class Page {
     tiles.replaceChildren(...figures.map((tile) => tileOf(this, tile)));
     const deaf = FILTERS.filter((name) => this.state.chosen[name].size && !described.filters.includes(name));
     aside.replaceChildren(deaf.length ? 'has no ' + deaf.join(' and no ') + ': that filter does not apply here. ' : '');
-    if (!figures.some((tile) => tile.change)) aside.append('No earlier period that the data covers to compare with. ');
+    if (figures.some((tile) => 'change' in tile) && !figures.some((tile) => tile.change)) aside.append('No earlier period that the data covers to compare with. ');
     const cube = this.data.cubes[described.base];
-    const newest = cube.day[cube.rows - 1];
+    const { newest } = cube;
     if (newest < this.range.from) {
       aside.append(`Nothing in this range; the newest is of ${this.calendar.iso(newest)} `, element('button', {
         type: 'button', text: 'go there', onclick: () => this.state.chooseDates(newest - 29, newest),
