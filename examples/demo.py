@@ -51,6 +51,10 @@ def main() -> int:
     )
     stats = subprocess.run([BIN / "telemetry", "stats"], cwd=ROOT, check=False)
     if stats.returncode == 0:
+        print("\nThe page of it all, to open in a browser: ", end="", flush=True)
+        page = subprocess.run([BIN / "telemetry", "dashboard"], cwd=ROOT, check=False)
+        if page.returncode:
+            return page.returncode
         print(
             "\nNext: run `make run` again (nothing is stored twice), open the database with "
             "`.venv/bin/telemetry psql`,\nor read README.md to connect your own repository, "

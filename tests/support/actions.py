@@ -88,7 +88,7 @@ class Runner:
     ) -> StepRun:
         """Run one step unless its condition says no."""
         name = step.get("name", step.get("uses", ""))
-        if not wanted(step.get("if"), ids, failed=failed):
+        if not wanted(step.get("if"), ids, self.values, failed=failed):
             return StepRun(name, "skipped")
         if "run" not in step:
             return StepRun(name, "success")
@@ -110,17 +110,21 @@ class Runner:
         return EXPRESSION.sub(lambda match: self.values[match[1]], str(text))
 
 
-def wanted(condition: str | None, ids: dict[str, str], *, failed: bool) -> bool:
+def wanted(
+    condition: str | None, ids: dict[str, str], values: dict[str, str], *, failed: bool
+) -> bool:
     """Evaluate the conditions our workflow uses."""
     if condition is None:
         return not failed
     terms = EXPRESSION.sub(r"\1", condition).split(" && ")
-    return all(_holds(term, ids) for term in terms)
+    return all(_holds(term, ids, values) for term in terms)
 
 
-def _holds(term: str, ids: dict[str, str]) -> bool:
+def _holds(term: str, ids: dict[str, str], values: dict[str, str]) -> bool:
     if term in {"!cancelled()", "always()"}:
         return True
+    if term in values:
+        return values[term] == "true"
     match = re.fullmatch(r"steps\.(\w+)\.outcome == '(\w+)'", term)
     if match is None:
         raise AssertionError(f"the test's runner does not know the condition {term!r}")

@@ -30,6 +30,9 @@ def test_make_run_sets_up_loads_and_prints_and_a_second_one_adds_nothing(tmp_pat
         "[2/3]",
         "[3/3]",
     ]
+    page = re.search(r"to open in a browser: (\S+\.html) ", first)
+    assert page is not None
+    assert "<title>Engineering telemetry</title>" in (project.root / page[1]).read_text()
     second = project.run("make", "run").out
     assert data_rows(second) == rows
     assert "setup" not in second

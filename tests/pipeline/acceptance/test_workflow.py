@@ -22,7 +22,11 @@ CSV_STEP, GITHUB_STEP = "Load the LLM telemetry files", "Load the GitHub Actions
 
 
 def run_on_a_new_runner(
-    folder: Path, simulator: Simulator, database_url: str, token: str = "another"
+    folder: Path,
+    simulator: Simulator,
+    database_url: str,
+    token: str = "another",
+    page: str = "false",
 ) -> JobRun:
     """An empty checkout, nothing installed, no `.meltano/`, GitHub's variables."""
     workspace = copy_repository(folder / "workspace")
@@ -44,6 +48,7 @@ def run_on_a_new_runner(
         "github.token": token,
         "inputs.csv-path || '.telemetry'": ".telemetry",
         "inputs.since": "",
+        "inputs.page": page,
     }
     return Runner(workspace, environment, values).run(JOB)
 
@@ -68,7 +73,11 @@ def test_the_second_run_on_a_new_runner_is_incremental(
     assert min(stored.values()) > 100
     asked = simulated_github.log.count()
 
-    second = run_on_a_new_runner(tmp_path / "second", simulated_github, empty_database_url)
+    assert first.step("Write the page").outcome == "skipped"
+    second = run_on_a_new_runner(
+        tmp_path / "second", simulated_github, empty_database_url, page="true"
+    )
+    assert (tmp_path / "second" / "workspace" / "page" / "telemetry.html").is_file()
     assert not second.failed, [step for step in second.steps if step.outcome == "failure"]
     assert simulated_github.log.count() - asked <= 3
     assert stored == {t: count(empty_database_url, f"telemetry.{t}") for t in stored}

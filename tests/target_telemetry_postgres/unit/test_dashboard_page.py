@@ -68,7 +68,7 @@ def test_a_query_brings_the_facts_that_it_asks_and_those_that_they_ask() -> None
     assert composed.count("run_facts as (") == 1
 
 
-@pytest.mark.parametrize("folder", ["facts", "cubes", "kept", "tables"])
+@pytest.mark.parametrize("folder", ["facts", "cubes", "kept", "panels", "tables"])
 def test_every_query_says_what_it_is_for(folder: str) -> None:
     for name in queries.names(folder):
         assert queries.purpose(queries.read(folder, name)).endswith("."), name

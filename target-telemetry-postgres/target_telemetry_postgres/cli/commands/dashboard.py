@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from target_telemetry_postgres.dashboard.options import PageOptions
 
 _DEFAULT_FILE = ".telemetry/dashboard.html"
+_DEFAULT_FOLDER = ".telemetry/grafana"
 
 
 @click.command(
@@ -32,18 +33,17 @@ Example:
 )
 @click.option(
     "--output",
-    "file",
-    metavar="FILE",
-    type=click.Path(dir_okay=False, path_type=Path),
-    default=_DEFAULT_FILE,
-    show_default=True,
-    help="Where the page goes.",
+    "place",
+    metavar="PATH",
+    type=click.Path(path_type=Path),
+    help=f"Where the page, or Grafana's files, go.  [default: {_DEFAULT_FILE}, {_DEFAULT_FOLDER}]",
 )
 @click.option("--open", "then_open", is_flag=True, help="Open the page in the browser.")
 @click.option("--serve", is_flag=True, help="Serve the page with live data on this machine.")
 @click.option(
     "--port", type=click.IntRange(0, 65535), default=0, help="Of --serve; 0 takes a free one."
 )
+@click.option("--grafana", is_flag=True, help="Write dashboards for Grafana instead.")
 @click.option(
     "--since",
     metavar="WHEN",
@@ -70,10 +70,11 @@ Example:
 def command(
     session: Session,
     *,
-    file: Path,
+    place: Path | None,
     then_open: bool,
     serve: bool,
     port: int,
+    grafana: bool,
     since: datetime | None,
     zone: str,
     repositories: tuple[str, ...],
@@ -82,6 +83,9 @@ def command(
     """Write a page with the charts and tables of CI and LLM calls: one HTML file."""
     from target_telemetry_postgres.dashboard.options import PageOptions, check_without
 
+    if grafana:
+        _write_for_grafana(session, place or Path(_DEFAULT_FOLDER))
+        return
     options = partial(
         PageOptions,
         since=since,
@@ -92,10 +96,25 @@ def command(
     if serve:
         _serve(session, options, port, then_open=then_open)
         return
+    file = place or Path(_DEFAULT_FILE)
     size = _write(session, options(), file)
     click.echo(f"{file} ({size / 1e6:.1f} MB)")
     if then_open:
         _show(file.resolve().as_uri())
+
+
+def _write_for_grafana(session: Session, folder: Path) -> None:
+    import json
+
+    from target_telemetry_postgres.dashboard.grafana import PROVISIONING, dashboards
+
+    schema = str(session.config.get("default_target_schema") or "telemetry")
+    folder.mkdir(parents=True, exist_ok=True)
+    boards = dashboards(schema)
+    for name, board in boards.items():
+        (folder / name).write_text(json.dumps(board, indent=2) + "\n", encoding="utf-8")
+    (folder / "provisioning.yaml").write_text(PROVISIONING, encoding="utf-8")
+    click.echo(f"{folder}: {', '.join(boards)} and provisioning.yaml")
 
 
 def _write(session: Session, options: PageOptions, file: Path) -> int:

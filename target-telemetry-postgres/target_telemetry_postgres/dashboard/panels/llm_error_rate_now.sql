@@ -1,0 +1,6 @@
+-- Failed calls ÷ calls whose outcome is known.
+select
+  count(*) filter (where success is false)::float8 / nullif(count(success), 0) as "error rate"
+from call_facts
+where $__timeFilter(at)
+  and model in (${model:sqlstring})
