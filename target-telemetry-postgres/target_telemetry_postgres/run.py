@@ -1,44 +1,38 @@
-"""One run: messages in, batches to the writer, states out when they are true.
+"""One run: what it opens, the loop over its input, and how it ends.
 
-The thread that runs this decodes and checks; the writer's thread talks to the database. Rows of
-all streams are flushed together, so a STATE is true as soon as the flush that follows it is
-committed.
+The thread that runs this decodes and checks; the writer's thread talks to the database.
 """
 
 from __future__ import annotations
 
 import logging
 import sys
-import time
 import uuid
 from contextlib import ExitStack
-from functools import partial
 from typing import IO, TYPE_CHECKING, Any, Final, Literal
 
 import psycopg
 
-from target_telemetry_postgres import versions
-from target_telemetry_postgres.buffer.buffer import Batch
-from target_telemetry_postgres.buffer.ready import make_ready
 from target_telemetry_postgres.errors import TelemetryError, sentence
 from target_telemetry_postgres.intake import lines
-from target_telemetry_postgres.intake.dispatch import Feed
-from target_telemetry_postgres.intake.handlers import Intake
+from target_telemetry_postgres.intake.dispatch import Dispatch
+from target_telemetry_postgres.intake.handlers import Handlers
 from target_telemetry_postgres.intake.sink import Sink
+from target_telemetry_postgres.intake.waiting import Waiting
 from target_telemetry_postgres.postgres.database import Database, explained, open_database
 from target_telemetry_postgres.postgres.migrate import ensure_schema
 from target_telemetry_postgres.postgres.store import look
 from target_telemetry_postgres.pricing import model_prices
 from target_telemetry_postgres.pricing.prices import Prices
 from target_telemetry_postgres.retention import prune
-from target_telemetry_postgres.rows.rejection import InvalidRecordAt
+from target_telemetry_postgres.rows.rejection import RejectedRecordError
 from target_telemetry_postgres.schema.definition import Definition, Options
 from target_telemetry_postgres.settings import with_defaults
-from target_telemetry_postgres.tables.changes import prepare
 from target_telemetry_postgres.tables.swap import Shadows
 from target_telemetry_postgres.tables.systems import Systems
 from target_telemetry_postgres.write.ledger import StreamCounts, open_ledger
-from target_telemetry_postgres.write.lineages import Lineages, line_of
+from target_telemetry_postgres.write.lineages import Lineages
+from target_telemetry_postgres.write.opening import Opened, Opening
 from target_telemetry_postgres.write.rejects import Rejects
 from target_telemetry_postgres.write.writer import Stopped, Writer, two_threads_at_work
 
@@ -48,18 +42,17 @@ if TYPE_CHECKING:
 
     from singer_sdk.mapper import PluginMapper
 
+    from target_telemetry_postgres.buffer.buffer import Batch
     from target_telemetry_postgres.write.flush import Result
     from target_telemetry_postgres.write.stage import Connection
 
-#: Flush when the oldest buffered row has waited this long.
-MAX_AGE_SECONDS: Final = 30.0
 #: On a signal, how long the transaction under way may take to finish.
 GRACE_SECONDS: Final = 5.0
 
 Status = Literal["succeeded", "failed", "interrupted"]
 
 
-class Load:
+class Run:
     """Everything that one run holds open."""
 
     def __init__(
@@ -85,9 +78,6 @@ class Load:
             versions=self._config["process_activate_version_messages"],
             quarantine=self._config["invalid_record_treatment"] == "quarantine",
         )
-        self._batch_rows = int(self._config["batch_size_rows"])
-        self._state: bytes | None = None
-        self._has_begun = False
         self._emitted: bytes | None = None
         self._closed = False
         self._stack = ExitStack()
@@ -95,27 +85,18 @@ class Load:
             quarantine=self._options.quarantine,
             most=int(self._config["max_rejects"]),
         )
-        self._intake = Intake(
-            self,
-            mapper,
-            self._options,
-            self._rejects,
-            batch_rows=self._batch_rows,
-            logger=logger,
-        )
-        self._feed = Feed(self._intake, self.flush, self._take_state, batch_rows=self._batch_rows)
         try:
-            self._open()
+            self._open(mapper)
         except BaseException:
             self._stack.close()
             raise
 
-    def _open(self) -> None:
+    def _open(self, mapper: PluginMapper) -> None:
         self._database: Database = self._stack.enter_context(open_database(self._config))
         with explained(self._database):
-            self._begin()
+            self._begin(mapper)
 
-    def _begin(self) -> None:
+    def _begin(self, mapper: PluginMapper) -> None:
         prune.parse_policies(self._config)
         ensure_schema(self._database, self._config["migrate"])
         self.run_id = str(uuid.uuid4())
@@ -142,6 +123,56 @@ class Load:
             committed=self._committed,
             logger=self._logger,
         )
+        opening = Opening(
+            self._writer,
+            self._database.schema,
+            self._systems,
+            self._ledger,
+            self._shadows,
+            lineages=self._lineages,
+            options=self._options,
+            stopping=self._stopping,
+            logger=self._logger,
+        )
+        self._waiting = Waiting(
+            self._writer,
+            self._rejects,
+            batch_rows=int(self._config["batch_size_rows"]),
+            keeps_states=self._options.load_method == "overwrite",
+            stopping=self._stopping,
+        )
+        self._handlers = Handlers(
+            opening,
+            self._waiting,
+            mapper,
+            self._options,
+            self._rejects,
+            make_sink=self._make_sink,
+            logger=self._logger,
+        )
+        self._dispatch = Dispatch(self._handlers, self._waiting)
+
+    def _make_sink(self, definition: Definition, opened: Opened) -> Sink:
+        sink = Sink(
+            definition,
+            opened.table,
+            self._options,
+            shadow=opened.shadow,
+            sync_started_at=self._sync_started_at,
+            logger=self._logger,
+        )
+        if opened.system_arrived:
+            self._take_policies()
+        cutoff = self._cutoffs.get(opened.table.name)
+        if cutoff is not None:
+            sink.expire_before(cutoff.column, cutoff.instant)
+        if sink.destination.mode == "insert-new":
+            self._logger.warning(
+                "Stream '%s': its table has a key, so append-only adds new keys and leaves "
+                "the rows of known ones as they are.",
+                definition.stream,
+            )
+        return sink
 
     def _take_policies(self) -> None:
         policies = prune.parse_policies(self._config)
@@ -163,116 +194,25 @@ class Load:
             if earliest is not error:
                 raise earliest from None
             raise
-        return self._feed.seen
+        return self._dispatch.seen
 
     def _loop(self, source: IO[Any] | None) -> None:
-        for text in lines.blocks(source):
+        for text in lines.chunks(source):
             if text is None:
-                self._tick()
+                self._writer.check()
+                self._check_stop()
+                self._waiting.flush_if_old()
             else:
-                self._feed.take(text)
-
-    def _tick(self) -> None:
-        self._writer.check()
-        self._check_stop()
-        oldest = self._intake.oldest
-        waited = 0.0 if oldest is None else time.monotonic() - oldest
-        if waited >= MAX_AGE_SECONDS or (oldest is None and self._state is not None):
-            self.flush()
+                self._dispatch.take(text)
 
     def _check_stop(self) -> None:
-        if self._stop_signal() is not None:
+        if self._stopping():
             raise Stopped
 
     def _stopping(self) -> bool:
         return self._stop_signal() is not None
 
-    # --- What the intake asks for ------------------------------------------------------------
-
-    def open_sink(self, definition: Definition) -> Sink:
-        """Prepare a stream's table."""
-        self._has_begun = True
-        wanted = definition.wanted()
-        if self._systems.arrive(wanted):
-            self._take_policies()
-        keyed = bool(definition.key) and self._options.load_method != "append-only"
-
-        def work(connection: Connection) -> Sink:
-            table = prepare(
-                connection,
-                self._database.schema,
-                wanted,
-                keyed=keyed,
-                log=self._logger.info,
-            )
-            shadow = None
-            if self._options.load_method == "overwrite":
-                shadow = self._shadows.of(connection, table)
-            self._ledger.begin(connection, definition.stream)
-            connection.commit()
-            return Sink(
-                definition,
-                table,
-                self._options,
-                shadow=shadow,
-                sync_started_at=self._sync_started_at,
-                logger=self._logger,
-            )
-
-        sink = self._writer.call(work, give_up=self._stopping)
-        cutoff = self._cutoffs.get(wanted.table.name)
-        if cutoff is not None:
-            sink.refuse_before(cutoff.column, cutoff.instant)
-        if sink.destination.mode == "insert-new":
-            self._logger.warning(
-                "Stream '%s': its table has a key, so append-only adds new keys and leaves "
-                "the rows of known ones as they are.",
-                definition.stream,
-            )
-        return sink
-
-    def activate(self, sink: Sink, version: int) -> None:
-        """Retire the rows of earlier versions; a table that is overwritten has none."""
-        if self._options.load_method == "overwrite":
-            return
-
-        def work(connection: Connection) -> None:
-            counts = versions.activate(
-                connection, sink.destination.shape, version, hard=self._options.hard_delete
-            )
-            self._ledger.record(connection, sink.definition.stream, counts)
-            connection.commit()
-
-        self._writer.call(work, give_up=self._stopping)
-
-    # --- STATE and flushing ------------------------------------------------------------------
-
-    def _take_state(self, value: bytes | None) -> None:
-        # An empty state would have the runner forget the one it has.
-        if value is None or not value.strip(b"{} \t"):
-            return
-        beginning = not self._has_begun and line_of(value)
-        self._has_begun = True
-        if beginning:
-            # What the tap begins from: the runner has it already.
-            check = partial(self._lineages.check, line=beginning)
-            self._writer.call(check, give_up=self._stopping)
-        else:
-            self._state = value
-
-    def flush(self) -> None:
-        """Hand everything that waits to the writer, with the newest state."""
-        self._check_stop()
-        parts = self._intake.take()
-        for part in parts:
-            make_ready(part)
-        rejections = self._rejects.drain()
-        state = None if self._options.load_method == "overwrite" else self._state
-        if not parts and not rejections and state is None:
-            return
-        if state is not None:
-            self._state = None
-        self._writer.submit(Batch(parts, rejections, state), give_up=self._stopping)
+    # --- In the writer's thread ---------------------------------------------------------------
 
     def _inside(self, connection: Connection, batch: Batch, result: Result) -> None:
         """In the flush's transaction: what must be true exactly if the rows are there."""
@@ -285,8 +225,8 @@ class Load:
             self._ledger.record(connection, stream, counts)
 
     def _keep_line(self, connection: Connection) -> None:
-        if self._state is not None:
-            self._lineages.keep(connection, self._state)
+        if self._waiting.state is not None:
+            self._lineages.keep(connection, self._waiting.state)
             connection.commit()
 
     def _committed(self, batch: Batch, result: Result) -> None:
@@ -307,13 +247,13 @@ class Load:
         if self._closed:
             return
         try:
-            self.flush()
+            self._waiting.flush()
             self._writer.drain(give_up=self._stopping)
             if self._options.load_method == "overwrite":
                 self._writer.call(self._shadows.swap, give_up=self._stopping)
-            if self._state is not None:
+            if self._waiting.state is not None:
                 self._writer.call(self._keep_line, give_up=self._stopping)
-                self._emit_state(self._state)
+                self._emit_state(self._waiting.state)
             self._writer.close()
             self._note_prices()
             self._prune()
@@ -367,10 +307,10 @@ class Load:
         try:
             self._writer.check()
             if self._writer.working and self._options.load_method != "overwrite":
-                self.flush()
+                self._waiting.flush()
                 self._writer.drain(give_up=self._stopping)
-        except InvalidRecordAt as refused:
-            earliest = refused
+        except RejectedRecordError as rejected:
+            earliest = rejected
         except Exception as second:  # noqa: BLE001 - the run ends for the first reason
             self._logger.debug("What came before the failure could not be written: %s", second)
         self._stop("failed", sentence(earliest))
@@ -397,8 +337,12 @@ class Load:
                 if error is None:
                     raise
                 self._logger.warning("The ledger could not be closed: %s", second)
-        for note in self._notes():
-            self._logger.warning(note)
+        if dropped := self._handlers.dropped_characters:
+            self._logger.warning(
+                "%s NUL characters or halves of surrogate pairs were dropped: Postgres cannot "
+                "store them.",
+                f"{dropped:,}",
+            )
         self._logger.log(
             logging.INFO if error is None else logging.WARNING,
             "%s",
@@ -414,13 +358,3 @@ class Load:
                 self._shadows.drop(connection)
             self._ledger.finish(connection, status, error)
             connection.commit()
-
-    def _notes(self) -> list[str]:
-        if not self._intake.dropped_characters:
-            return []
-        return [
-            (
-                f"{self._intake.dropped_characters:,} NUL characters or halves of surrogate pairs "
-                "were dropped: Postgres cannot store them."
-            )
-        ]

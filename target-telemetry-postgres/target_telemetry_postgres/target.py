@@ -1,4 +1,4 @@
-"""The Singer target: settings and command line from the SDK, the load from this package."""
+"""The Singer target: settings and command line from the SDK, the run from this package."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from target_telemetry_postgres._shared.command import PlainCommand
 from target_telemetry_postgres._shared.program import SIGNAL_EXIT
 from target_telemetry_postgres.errors import sentence
 from target_telemetry_postgres.intake.lines import decode
-from target_telemetry_postgres.run import Load
+from target_telemetry_postgres.run import Run
 from target_telemetry_postgres.settings import SETTINGS, with_numbers
 
 if TYPE_CHECKING:
@@ -32,20 +32,20 @@ if TYPE_CHECKING:
 
 
 class LineReader(GenericSingerReader[bytes]):
-    """Hands the whole input to the load, which reads bytes and looks at each line once."""
+    """Hands the whole input to the run, which reads bytes and looks at each line once."""
 
     default_input = sys.stdin.buffer
 
-    def __init__(self, load: Callable[[IO[Any] | None], Counter[str]]) -> None:
+    def __init__(self, run: Callable[[IO[Any] | None], Counter[str]]) -> None:
         super().__init__()
-        self._load = load
+        self._run = run
 
     def process_lines(
         self, file_input: IO[Any] | None, callbacks: Mapping[str, Callable[[dict[str, Any]], None]]
     ) -> Counter[str]:
-        """Take every message; the SDK's callbacks, one a decoded message, are too slow a road."""
+        """Take every message; the SDK's callbacks, one a decoded message, are too slow."""
         del callbacks
-        return self._load(file_input)
+        return self._run(file_input)
 
     def deserialize_json(self, line: bytes) -> dict[str, Any]:
         """One message, decoded with exact numbers."""
@@ -74,7 +74,7 @@ class TargetTelemetryPostgres(Target):
 
     def __init__(self, **options: Any) -> None:
         self._signal: int | None = None
-        self._load: Load | None = None
+        self._run: Run | None = None
         options.setdefault("message_reader", LineReader(self._take))
         super().__init__(**options)
 
@@ -91,7 +91,7 @@ class TargetTelemetryPostgres(Target):
             raise
 
     def _take(self, source: IO[Any] | None) -> Counter[str]:
-        self._load = Load(
+        self._run = Run(
             self.config,
             self.mapper,
             logger=self.logger,
@@ -99,21 +99,21 @@ class TargetTelemetryPostgres(Target):
             emit=lines.say,
             stop_signal=lambda: self._signal,
         )
-        return self._load.run(source)
+        return self._run.run(source)
 
     def process_endofpipe(self) -> None:
         """The input has ended: write what waits and close."""
-        if self._load is not None:
-            self._load.finish()
+        if self._run is not None:
+            self._run.finish()
 
     def _handle_termination(self, signum: int, frame: FrameType | None) -> None:
         """Take note only; the loop acts on it where everything is in order.
 
-        Until there is a load nothing was written, and waiting for a server may take long.
+        Until there is a run nothing was written, and waiting for a server may take long.
         """
         del frame
         self._signal = signum
-        if self._load is None:
+        if self._run is None:
             sys.exit(SIGNAL_EXIT + signum)
 
     @classmethod

@@ -1,4 +1,4 @@
-"""Schemas and values of every kind that a tap may send, for the tests that compare roads."""
+"""Schemas and values of every kind that a tap may send, for the tests that compare the ways."""
 
 from __future__ import annotations
 
@@ -119,7 +119,7 @@ def plan(properties: dict[str, Any], key: Sequence[str] = (), *, validate: bool)
 
 
 def comparable(row: list[Any]) -> list[Any]:
-    """JSON columns by value: the fast road keeps the tap's own spelling of them."""
+    """JSON columns by value: the fast way keeps the tap's own spelling of them."""
     return [_json(value) if isinstance(value, str) else value for value in row]
 
 

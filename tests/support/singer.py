@@ -50,6 +50,21 @@ def lines(messages: Iterable[dict[str, Any] | str]) -> str:
     )
 
 
+class Drip(io.BytesIO):
+    """Input that comes in pieces of at most so many bytes, as from a slow pipe."""
+
+    def __init__(self, text: str, at_once: int) -> None:
+        super().__init__(text.encode("utf-8", "surrogatepass"))
+        self._at_once = at_once
+
+    def read1(self, size: int | None = -1, /) -> bytes:
+        del size
+        return super().read1(self._at_once)
+
+    def fileno(self) -> int:
+        raise OSError
+
+
 @dataclass
 class Loader:
     """Loads messages into one database with one set of settings."""
@@ -60,15 +75,21 @@ class Loader:
     #: The states of the last run, also of one that failed.
     emitted: list[dict[str, Any]] = field(default_factory=list)
 
-    def load(self, *messages: Any, **settings: Any) -> list[dict[str, Any]]:
-        """Run the target over the messages; returns the states it emitted."""
+    def load(
+        self, *messages: Any, at_once: int | None = None, **settings: Any
+    ) -> list[dict[str, Any]]:
+        """Run the target over the messages; returns the states it emitted.
+
+        With `at_once` it gets no more bytes than these at a time.
+        """
         flat = [one for each in messages for one in (each if isinstance(each, list) else [each])]
         config = {"sqlalchemy_url": self.url, **self.settings, **settings}
         target = TargetTelemetryPostgres(config=config)
         out = io.StringIO()
         try:
             with redirect_stdout(out):
-                target.listen(io.StringIO(lines(flat)))
+                text = lines(flat)
+                target.listen(io.StringIO(text) if at_once is None else Drip(text, at_once))
         finally:
             self.emitted = [json.loads(line) for line in out.getvalue().splitlines()]
         return self.emitted

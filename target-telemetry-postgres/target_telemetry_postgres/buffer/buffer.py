@@ -12,8 +12,7 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Final
 
 from target_telemetry_postgres.buffer.packed_rows import Pack
-from target_telemetry_postgres.rows.plan import UNSET, Row
-from target_telemetry_postgres.rows.values import Misfit, to_naive_timestamp
+from target_telemetry_postgres.rows.values import UNSET, RejectedValue, Row, to_naive_timestamp
 from target_telemetry_postgres.schema.pg_types import (
     BOOLEAN,
     DATE,
@@ -28,7 +27,8 @@ from target_telemetry_postgres.schema.pg_types import (
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from target_telemetry_postgres.buffer.destination import Destination, Shape
+    from target_telemetry_postgres.buffer.destination import Destination, TableColumns
+    from target_telemetry_postgres.rows.block_decoder import TextRows
     from target_telemetry_postgres.rows.copy_text import CopyText
     from target_telemetry_postgres.rows.rejection import Rejection
 
@@ -89,17 +89,17 @@ class Buffer:
         self.read = 0
         self.expired = 0
         self.rejected = 0
-        shape = destination.shape
+        table = destination.table
         keyed = destination.mode == "upsert"
-        self._key_at = [list(shape.columns).index(name) for name in shape.key] if keyed else []
-        self._key_of = _key_function(shape, self._key_at) if keyed else None
+        self._key_at = [list(table.columns).index(name) for name in table.key] if keyed else []
+        self._key_of = _key_function(table, self._key_at) if keyed else None
         self._list: list[Row] = []
         self._by_key: dict[Key, Row] = {}
         self._deleted: dict[Key, Row] = {}
         self._pack: Pack | None = None
         self._absent = False
-        types = {base_type(shape.columns[name]) for name in shape.key} if keyed else set()
-        self._packs = bool(shape.columns) and types <= _COMPARED_AS_SENT
+        types = {base_type(table.columns[name]) for name in table.key} if keyed else set()
+        self._packs = bool(table.columns) and types <= _COMPARED_AS_SENT
 
     def takes_packed(self, missing: tuple[int, ...]) -> bool:
         """Whether rows without these properties may come packed, after those that wait."""
@@ -107,17 +107,11 @@ class Buffer:
             return self._pack.missing == missing
         return self._packs and not (self._list or self._by_key or self._deleted)
 
-    def pack(
-        self,
-        lines: bytes,
-        keys: list[Any] | None,
-        numbers: Sequence[int],
-        missing: tuple[int, ...],
-    ) -> None:
-        """Rows from a `BlockDecoder`."""
+    def pack(self, rows: TextRows, numbers: Sequence[int]) -> None:
+        """Rows as text, and the input lines they came from."""
         if self._pack is None:
-            self._pack = Pack(missing)
-        self._pack.add(lines, keys if self._key_of is not None else None, numbers)
+            self._pack = Pack(rows.missing)
+        self._pack.add(rows.lines, rows.keys if self._key_of is not None else None, numbers)
         self.read += len(numbers)
 
     def _unpack(self) -> None:
@@ -144,21 +138,6 @@ class Buffer:
                 row = [old if new is UNSET else new for old, new in zip(before, row, strict=True)]
             elif key in self._deleted:
                 row = [None if value is UNSET else value for value in row]
-        self._put(key, row)
-
-    def add_whole(self, row: Row) -> None:
-        """As `add`, for a row that is known to have every column."""
-        self._unpack()
-        if self._key_of is None:
-            self._list.append(row)
-            return
-        key = self._key_of(row)
-        if self._deleted or self._keep_replaced:
-            self._put(key, row)
-        else:
-            self._by_key[key] = row
-
-    def _put(self, key: Key, row: Row) -> None:
         self._deleted.pop(key, None)
         if self._keep_replaced and (before := self._by_key.get(key)) is not None:
             self._replaced[id(row)] = before
@@ -196,7 +175,7 @@ class Buffer:
             pack=self._pack,
         )
         if self._pack is not None:
-            columns = list(self.destination.shape.columns)
+            columns = list(self.destination.table.columns)
             part.unmentioned = frozenset(columns[at] for at in self._pack.missing)
         self._pack = None
         self._list, self._by_key, self._deleted, self._replaced = [], {}, {}, {}
@@ -205,9 +184,9 @@ class Buffer:
         return part
 
 
-def _key_function(shape: Shape, at: Sequence[int]) -> Callable[[Row], Key]:
+def _key_function(table: TableColumns, at: Sequence[int]) -> Callable[[Row], Key]:
     """A function from a row to something equal exactly when the keys are."""
-    types = [base_type(shape.columns[name]) for name in shape.key]
+    types = [base_type(table.columns[name]) for name in table.key]
     if all(pg_type in _EQUAL_AS_SENT for pg_type in types):
         if len(at) == 1:
             (only,) = at
@@ -224,7 +203,7 @@ def _canonical(value: Any, pg_type: str) -> Any:
     if pg_type == TIMESTAMPTZ:
         try:
             return to_naive_timestamp(value)
-        except Misfit:
+        except RejectedValue:
             # Postgres knows more times than Python (24:00, a leap second), and judges the others.
             return value
     if pg_type == "jsonb":

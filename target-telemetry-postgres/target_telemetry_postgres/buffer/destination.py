@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING, Literal
 
 from psycopg import sql
 
-from target_telemetry_postgres.buffer.expectation import Habit
+from target_telemetry_postgres.buffer.expectation import Expectation
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Hashable, Mapping
 
 
 @dataclass(frozen=True, slots=True)
-class Shape:
+class TableColumns:
     """The parts of a table that a stream writes.
 
     Attributes:
@@ -72,17 +72,19 @@ class Shape:
         return [name for name in self.values if name not in self.incidental]
 
 
-class Phrases:
+class StatementCache:
     """Statements about one table, each composed once and then remembered."""
 
     def __init__(self) -> None:
         self._made: dict[Hashable, str] = {}
 
-    def say(self, make: Callable[..., sql.Composed], shape: Shape, **options: Hashable) -> str:
-        """The statement that `make` composes for this shape; of a table's, only parts differ."""
-        at = (make, shape.unmentioned, *options.items())
+    def get(
+        self, make: Callable[..., sql.Composed], table: TableColumns, **options: Hashable
+    ) -> str:
+        """The statement that `make` composes for this table; of one's, only parts differ."""
+        at = (make, table.unmentioned, *options.items())
         if at not in self._made:
-            self._made[at] = make(shape, **options).as_string(None)
+            self._made[at] = make(table, **options).as_string(None)
         return self._made[at]
 
 
@@ -94,12 +96,12 @@ class Destination:
     """Where the rows of a stream go, and how."""
 
     stream: str
-    table: str
-    shape: Shape
+    table_name: str
+    table: TableColumns
     mode: Mode
     originals: dict[str, str]
     partitioned: bool = False
     #: Whether COPY into the table does what INSERT does.
     takes_copies: bool = False
-    habit: Habit = field(default_factory=Habit)
-    phrases: Phrases = field(default_factory=Phrases)
+    expectation: Expectation = field(default_factory=Expectation)
+    statement_cache: StatementCache = field(default_factory=StatementCache)

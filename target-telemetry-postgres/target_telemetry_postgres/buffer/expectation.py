@@ -20,7 +20,7 @@ _MOST_CAUTION: Final = 64
 
 
 @dataclass(slots=True)
-class Habit:
+class Expectation:
     """What the last batches of a stream were like; kept by the thread that writes."""
 
     _needed: int = 1

@@ -14,7 +14,7 @@ from target_telemetry_postgres.rows.values import exact
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from target_telemetry_postgres.rows.plan import Row
+    from target_telemetry_postgres.rows.values import Row
 
 _values: Final = msgspec.json.Decoder(list[Any], float_hook=exact).decode
 
@@ -59,12 +59,12 @@ class Pack:
         return CopyText(copy_text.joined(map(rows.__getitem__, keys)), len(rows), in_order=True)
 
     def last_rows(self) -> list[Row]:
-        """The last row of each key as the other roads make it."""
+        """The last row of each key as a list."""
         rows = self.rows()
         return list(dict(zip(self._keys, rows, strict=True)).values()) if self._keys else rows
 
     def rows(self) -> list[Row]:
-        """Every row as the other roads make it."""
+        """Every row as a list."""
         pieces = copy_text.split(b"".join(self._lines))
         rows = [_values(b"[%b]" % piece) for piece in pieces]
         for row, number in zip(rows, chain.from_iterable(self._numbers), strict=True):

@@ -7,13 +7,13 @@ from operator import itemgetter
 from typing import TYPE_CHECKING, Any
 
 from target_telemetry_postgres.rows.copy_text import CopyText, from_lines, json_lines
-from target_telemetry_postgres.rows.plan import UNSET, Row
+from target_telemetry_postgres.rows.values import UNSET, Row
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from target_telemetry_postgres.buffer.buffer import Part
-    from target_telemetry_postgres.buffer.destination import Shape
+    from target_telemetry_postgres.buffer.destination import TableColumns
 
 
 def make_ready(part: Part) -> None:
@@ -21,19 +21,19 @@ def make_ready(part: Part) -> None:
     if part.pack is not None:
         part.text = part.pack.text()
         return
-    shape = part.destination.shape
+    table = part.destination.table
     if part.absent:
         # A row that another replaced may come after all, and may leave out more.
-        part.unmentioned = _unmentioned(shape, [*part.rows, *part.replaced.values()])
+        part.unmentioned = _unmentioned(table, [*part.rows, *part.replaced.values()])
         part.absent = not part.unmentioned
-    if part.rows and len(shape.columns) > len(part.unmentioned) and not part.absent:
-        cells = _cells(replace(shape, unmentioned=part.unmentioned))
+    if part.rows and len(table.columns) > len(part.unmentioned) and not part.absent:
+        cells = _cells(replace(table, unmentioned=part.unmentioned))
         lines = json_lines(list(map(cells, part.rows)))
         if lines is not None:
             part.text = CopyText(from_lines(lines), len(part.rows))
 
 
-def _unmentioned(shape: Shape, rows: Sequence[Row]) -> frozenset[str]:
+def _unmentioned(table: TableColumns, rows: Sequence[Row]) -> frozenset[str]:
     """The columns that no row mentions, if these are all that any row leaves out.
 
     A tap names the same properties in all its records, so this is the usual case; then the known
@@ -42,9 +42,9 @@ def _unmentioned(shape: Shape, rows: Sequence[Row]) -> frozenset[str]:
     missing = [number for number, value in enumerate(rows[0]) if value is UNSET]
     if not missing:
         return frozenset()
-    columns = list(shape.columns)
+    columns = list(table.columns)
     names = frozenset(columns[number] for number in missing)
-    if names & shape.not_null:
+    if names & table.not_null:
         return frozenset()
     pick = itemgetter(*missing)
     expected, amount = pick(rows[0]), len(missing)
@@ -52,9 +52,9 @@ def _unmentioned(shape: Shape, rows: Sequence[Row]) -> frozenset[str]:
     return names if alike else frozenset()
 
 
-def _cells(shape: Shape) -> Callable[[Row], Sequence[Any]]:
+def _cells(table: TableColumns) -> Callable[[Row], Sequence[Any]]:
     """What a row sends: all but its line number, and what no row mentions."""
-    if not shape.unmentioned:
+    if not table.unmentioned:
         return itemgetter(slice(-1))
-    at = [number for number, name in enumerate(shape.columns) if name not in shape.unmentioned]
+    at = [number for number, name in enumerate(table.columns) if name not in table.unmentioned]
     return itemgetter(*at) if len(at) > 1 else itemgetter(slice(at[0], at[0] + 1))

@@ -53,7 +53,7 @@ class Session:
 
     @contextmanager
     def database(self) -> Iterator[Database]:
-        """Open the database; an embedded server runs at least until the block ends."""
+        """Open the database; an embedded server runs at least until the `with` ends."""
         from target_telemetry_postgres.postgres.database import explained, open_database
 
         with open_database(self.config) as database, explained(database):

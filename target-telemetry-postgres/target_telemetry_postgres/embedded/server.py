@@ -55,7 +55,7 @@ class EmbeddedServer:
 
     @property
     def conninfo(self) -> str:
-        """How to connect, while inside the block."""
+        """How to connect, while inside."""
         return self._conninfo
 
     def __enter__(self) -> Self:

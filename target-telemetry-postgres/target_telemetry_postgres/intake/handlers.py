@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import time
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Final, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from singer_sdk.exceptions import RecordsWithoutSchemaException
 from singer_sdk.mapper import RemoveRecordTransform, SameRecordTransform
@@ -13,22 +12,24 @@ from singer_sdk.singerlib.encoding import GenericSingerReader
 from target_telemetry_postgres.errors import RecordError
 from target_telemetry_postgres.intake import batch_files, lines
 from target_telemetry_postgres.rows import unstorable
-from target_telemetry_postgres.rows.block_decoder import State
-from target_telemetry_postgres.rows.fast_fields import NotPlain
-from target_telemetry_postgres.rows.plan import Refused
+from target_telemetry_postgres.rows.block_decoder import TextRows
+from target_telemetry_postgres.rows.plan import Rejected
 from target_telemetry_postgres.rows.rejection import Rejection
-from target_telemetry_postgres.schema.definition import Definition, Options, define
+from target_telemetry_postgres.schema.definition import define
 from target_telemetry_postgres.schema.validation import expanded
+from target_telemetry_postgres.write.lineages import line_of
 
 if TYPE_CHECKING:
     import logging
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from singer_sdk.mapper import PluginMapper
 
-    from target_telemetry_postgres.buffer.buffer import Part
     from target_telemetry_postgres.intake.sink import Sink
-    from target_telemetry_postgres.rows.block_decoder import BlockDecoder
+    from target_telemetry_postgres.intake.waiting import Waiting
+    from target_telemetry_postgres.rows.values import Row
+    from target_telemetry_postgres.schema.definition import Definition, Options
+    from target_telemetry_postgres.write.opening import Opened, Opening
     from target_telemetry_postgres.write.rejects import Rejects
 
 #: How half a surrogate pair begins where it was written as if it were UTF-8.
@@ -37,150 +38,161 @@ _HALF_A_PAIR: Final = b"\xed"
 requires: Final = GenericSingerReader.assert_line_requires
 
 
-class Outlet(Protocol):
-    """What the intake asks of the load."""
-
-    def flush(self) -> None:
-        """Hand over what is buffered."""
-
-    def open_sink(self, definition: Definition) -> Sink:
-        """Prepare a stream's table."""
-
-    def activate(self, sink: Sink, version: int) -> None:
-        """Retire the rows of earlier versions."""
-
-
 @dataclass(slots=True)
 class Source:
-    """A stream as the tap names it, and the sinks that the stream maps make of it."""
+    """A stream as the tap names it, and the maps that make other streams of it."""
 
     schema: dict[str, Any]
     key: Any
     maps: list[Any] = field(default_factory=list)
-    #: The one sink that takes records just as they come; None if a map has to see them.
-    fast: Sink | None = None
 
 
-@dataclass(slots=True)
-class Block:
-    """Ordinary records of one stream, and STATEs between them."""
+class Block(NamedTuple):
+    """What was taken at one stroke.
 
-    sink: Sink
-    decoder: BlockDecoder
-    messages: list[Any]
-    line_bytes: float
+    Attributes:
+        end: Where it ended.
+        states: How many of its lines were states.
+    """
 
-
-class Taken(NamedTuple):
-    """What was taken of a block."""
-
-    lines: int
-    records: int
-    states: list[bytes]
+    end: int
+    states: int
 
 
-class Intake:
-    """Turns messages into buffered rows, and knows how much is waiting."""
+class Handlers:
+    """Turns messages into waiting rows.
+
+    Attributes:
+        fast: By the tap's stream the sink that takes its records just as they come; no map has to
+            see them.
+        line: How many lines there were.
+        dropped_characters: How many there were that cannot be stored.
+    """
 
     def __init__(
         self,
-        outlet: Outlet,
+        opening: Opening,
+        waiting: Waiting,
         mapper: PluginMapper,
         options: Options,
         rejects: Rejects,
         *,
-        batch_rows: int,
+        make_sink: Callable[[Definition, Opened], Sink],
         logger: logging.Logger,
     ) -> None:
-        self._outlet = outlet
+        self._opening = opening
+        self._waiting = waiting
         self._mapper = mapper
         self._options = options
         self._rejects = rejects
-        self._batch_rows = batch_rows
+        self._make_sink = make_sink
         self._logger = logger
         self._sources: dict[str, Source] = {}
-        #: By the tap's stream and the stream it goes to: two may go to one, each by its own SCHEMA.
-        self._sinks: dict[tuple[str, str], Sink] = {}
-        #: Whose rows wait for the stream they go to; those of another come in a later transaction.
-        self._turns: dict[str, str] = {}
+        self._has_begun = False
         self._versioned: set[str] = set()
         self._warned_of_versions: set[str] = set()
         #: The version that each stream is in, and those that had batches before they had one.
         self._active: dict[str, int] = {}
         self._undated: set[str] = set()
+        self.fast: dict[str, Sink] = {}
         self.line = 0
-        self.rows = 0
-        self.bytes = 0
-        self.oldest: float | None = None
         self.dropped_characters = 0
 
-    def take(self) -> list[Part]:
-        """Everything that is buffered; counting starts anew."""
-        parts = [part for sink in self._sinks.values() if (part := sink.take())]
-        self._turns.clear()
-        self.rows = self.bytes = 0
-        self.oldest = None
-        return parts
+    # --- STATE -------------------------------------------------------------------------------
+
+    def state(self, value: bytes | None) -> None:
+        """The newest state; an empty one would have the runner forget the one it has."""
+        if value is None or not value.strip(b"{} \t"):
+            return
+        beginning = None if self._has_begun else line_of(value)
+        self._has_begun = True
+        if beginning:
+            # What the tap begins from: the runner has it already.
+            self._opening.begin_from(beginning)
+        else:
+            self._waiting.state = value
 
     # --- RECORD ------------------------------------------------------------------------------
 
-    def record(self, envelope: lines.Envelope, line: bytes) -> None:
-        """A record as it comes, on the fast road if nothing speaks against it."""
-        source = self._sources.get(envelope.stream)
-        sink = source.fast if source is not None else None
-        if sink is None or (b"\\u" in line and unstorable.suspect(line, json=sink.has_json)):
-            self.careful_record(lines.decode(line), line)
-            return
-        if envelope.version is not None and self._options.versions:
-            sink = self._with_versions(envelope.stream, sink.definition.stream)
-        try:
-            row = sink.plan.whole_row(envelope.record)
-            if row is None or not sink.accept_whole(row, self.line):
-                row = row or sink.plan.row(envelope.record)
-                sink.accept(row, envelope.version, envelope.time_extracted, self.line)
-        except NotPlain:
-            self.careful_record(lines.decode(line), line)
-            return
-        self._count(len(line))
+    def block(self, messages: lines.Messages, start: int) -> Block:
+        """Take the lines from here that can be a block, each stream's at one stroke.
 
-    def block(self, first: lines.Envelope, text: bytes) -> Block | None:
-        """Lines to take at one stroke, of which the first holds a record.
-
-        None if anything among them, or before them, keeps to the other roads.
+        A block ends with the batch, or before a line that is neither a state nor a record of a
+        stream in `fast`.
         """
-        source = self._sources.get(first.stream)
-        sink = source.fast if source is not None else None
-        decoder = sink.decoder(first.record) if sink is not None else None
-        if sink is None or decoder is None:
-            return None
-        if b"\\u" in text and unstorable.suspect(text, json=sink.has_json):
-            return None
-        made = decoder.messages(text)
-        return None if made is None else Block(sink, decoder, made, len(text) / len(made))
-
-    def take_block(self, block: Block, start: int, most: int) -> Taken | None:
-        """Buffer the next of a block's records; None if one is not ordinary after all."""
-        some = block.messages[start : start + most]
-        records = [one.record for one in some if one.__class__ is not State]
-        numbers: Sequence[int] = range(self.line + 1, self.line + 1 + len(some))
+        envelopes = messages.envelopes
+        most = min(len(envelopes), start + self._waiting.room)
+        groups: dict[str, list[int]] = {}
         states: list[bytes] = []
-        if len(records) < len(some):
-            states = [bytes(one.value) for one in some if one.__class__ is State]
-            if not all(map(lines.is_utf8, states)):
-                return None
-            numbered = zip(numbers, some, strict=True)
-            numbers = [number for number, one in numbered if one.__class__ is not State]
-        if records:
-            try:
-                block.sink.accept_block(block.decoder, records, numbers)
-            except NotPlain:
-                return None
-            self._count(round(block.line_bytes * len(records)), len(records))
-        self.line += len(some)
-        return Taken(len(some), len(records), states)
+        end = most
+        for at in range(start, most):
+            one = envelopes[at]
+            group = groups.get(one.stream)
+            if group is None or one.type != "RECORD" or one.version is not None:
+                if not self._takes(one):
+                    end = at
+                    break
+                if one.type == "STATE":
+                    states.append(bytes(one.value))
+                    continue
+                group = groups.setdefault(one.stream, [])
+            group.append(at)
+        decoded = {
+            stream: self.fast[stream].decode([envelopes[at].record for at in group])
+            for stream, group in groups.items()
+        }
+        if any(isinstance(rows, list) and None in rows for rows in decoded.values()):
+            lists = {
+                stream: self.fast[stream].decode_lists([envelopes[at].record for at in group])
+                if isinstance(rows := decoded[stream], TextRows)
+                else rows
+                for stream, group in groups.items()
+            }
+            self._one_by_one(messages, start, end, lists)
+            return Block(end, len(states))
+        first = self.line + 1 - start
+        for stream, group in groups.items():
+            numbers: Sequence[int] = range(first + start, first + end)
+            if len(group) < end - start:
+                numbers = [first + at for at in group]
+            self.fast[stream].take_rows(decoded[stream], map(envelopes.__getitem__, group), numbers)
+        if groups:
+            self._waiting.count(messages.size(start, end), end - start - len(states))
+        for state in states:
+            self.state(lines.unless_null(state))
+        self.line += end - start
+        return Block(end, len(states))
 
-    def careful_record(self, message: dict[str, Any], line: bytes) -> None:
-        """The SDK's ordinary road: stream maps, its validation, value by value."""
+    def _takes(self, one: lines.Envelope) -> bool:
+        """Whether a line can be one of a block."""
+        if one.type == "RECORD":
+            sink = self.fast.get(one.stream)
+            return sink is not None and (
+                one.version is None
+                or not self._options.versions
+                or sink.definition.stream in self._versioned
+            )
+        return one.type == "STATE" and len(one.value) > 0 and lines.is_utf8(bytes(one.value))
+
+    def _one_by_one(
+        self, messages: lines.Messages, start: int, end: int, rows: dict[str, list[Row | None]]
+    ) -> None:
+        """A block in the order of its lines: it has records for the careful way."""
+        rest = {stream: iter(some) for stream, some in rows.items()}
+        for at in range(start, end):
+            self.line += 1
+            one = messages.envelopes[at]
+            if one.type == "STATE":
+                self.state(lines.unless_null(bytes(one.value)))
+            elif (row := next(rest[one.stream])) is None:
+                line = messages.line(at)
+                self.record(lines.decode(line), line)
+            else:
+                self.fast[one.stream].accept(row, one.version, one.time_extracted, self.line)
+                self._waiting.count(messages.size(at, at + 1))
+
+    def record(self, message: dict[str, Any], line: bytes) -> None:
+        """The careful way, which is the SDK's own: stream maps, its validation, value by value."""
         requires(message, {"stream", "record"})
         record = message["record"]
         if b"\\u" in line or _HALF_A_PAIR in line:
@@ -189,27 +201,25 @@ class Intake:
         self._careful(
             message["stream"], record, message.get("version"), message.get("time_extracted")
         )
-        self._count(len(line))
+        self._waiting.count(len(line))
 
     def _careful(self, stream: str, record: Any, version: Any, extracted_at: Any) -> None:
         for stream_map in self._source(stream, "record").maps:
             alias = stream_map.stream_alias
             if not isinstance(record, dict):
                 reason = "the record is not an object"
-                self._reject(self._sinks[stream, alias], Rejection(alias, reason, record))
+                self._reject(self._waiting.sinks[stream, alias], Rejection(alias, reason, record))
                 continue
             transformed = stream_map.transform(dict(record))
             if transformed is None:
                 continue
-            if self._turns.setdefault(alias, stream) != stream:
-                self._outlet.flush()
-                self._turns[alias] = stream
-            sink = self._sinks[stream, alias]
+            self._waiting.take_turn(alias, stream)
+            sink = self._waiting.sinks[stream, alias]
             if version is not None and self._options.versions:
                 sink = self._with_versions(stream, alias)
             try:
                 row = sink.plan.careful_row(transformed)
-            except Refused as refused:
+            except Rejected as refused:
                 self._reject(sink, refused.rejection)
             else:
                 sink.accept(row, version, extracted_at, self.line)
@@ -231,15 +241,8 @@ class Intake:
             record, dropped = unstorable.scrub(record)
             self.dropped_characters += dropped
             self._careful(stream, record, version, None)
-            self._count(len(text))
-            if self.rows >= self._batch_rows:
-                self._outlet.flush()
-
-    def _count(self, size: int, rows: int = 1) -> None:
-        self.rows += rows
-        self.bytes += size
-        if self.oldest is None:
-            self.oldest = time.monotonic()
+            self._waiting.count(len(text))
+            self._waiting.flush_if_full()
 
     def _source(self, stream: str, what: str) -> Source:
         source = self._sources.get(stream)
@@ -266,7 +269,8 @@ class Intake:
         known = self._sources.get(stream)
         if known is not None and known.schema == schema and known.key == key:
             return
-        self._outlet.flush()
+        self._has_begun = True
+        self._waiting.flush()
         self._mapper.register_raw_stream_schema(stream, expanded(schema), key)
         source = Source(schema, key)
         for stream_map in self._mapper.stream_maps[stream]:
@@ -274,6 +278,7 @@ class Intake:
                 source.maps.append(stream_map)
         self._sources.pop(stream, None)
         self._sources[stream] = source
+        self.fast.pop(stream, None)
         for alias in dict.fromkeys(stream_map.stream_alias for stream_map in source.maps):
             self._open_sinks(alias)
 
@@ -293,18 +298,20 @@ class Intake:
                 self._options,
                 versioned=alias in self._versioned,
             )
-            self._sinks[stream, alias] = self._outlet.open_sink(definition)
+            self._waiting.sinks[stream, alias] = self._make_sink(
+                definition, self._opening.open(definition)
+            )
         for stream, _ in feeding:
-            self._choose_road(stream, alone=len(feeding) == 1)
+            self._choose_way(stream, alone=len(feeding) == 1)
 
-    def _choose_road(self, stream: str, *, alone: bool) -> None:
-        source = self._sources[stream]
-        source.fast = None
-        if len(source.maps) != 1 or not alone:
+    def _choose_way(self, stream: str, *, alone: bool) -> None:
+        self.fast.pop(stream, None)
+        maps = self._sources[stream].maps
+        if len(maps) != 1 or not alone:
             return
-        (stream_map,) = source.maps
+        (stream_map,) = maps
         if type(stream_map) is SameRecordTransform and not stream_map.flattening_enabled:
-            source.fast = self._sinks[stream, stream_map.stream_alias]
+            self.fast[stream] = self._waiting.sinks[stream, stream_map.stream_alias]
 
     # --- ACTIVATE_VERSION --------------------------------------------------------------------
 
@@ -327,8 +334,8 @@ class Intake:
                 self._ignore_versions(alias)
                 continue
             sink = self._with_versions(stream, alias)
-            self._outlet.flush()
-            self._outlet.activate(sink, version)
+            self._waiting.flush()
+            self._opening.activate(alias, sink.destination.table, version)
 
     def _ignore_versions(self, alias: str) -> None:
         if alias not in self._warned_of_versions:
@@ -341,6 +348,6 @@ class Intake:
         """The sink, with the columns that ACTIVATE_VERSION needs from the first version on."""
         if alias not in self._versioned:
             self._versioned.add(alias)
-            self._outlet.flush()
+            self._waiting.flush()
             self._open_sinks(alias)
-        return self._sinks[stream, alias]
+        return self._waiting.sinks[stream, alias]

@@ -1,4 +1,4 @@
-"""Blocks of lines in: bytes from a pipe, a file or a test, and the Singer message on each line."""
+"""Lines in: bytes from a pipe, a file or a test, and the Singer message on each line."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 #: As much as is read and decoded at once: some hundreds of lines, which stay in the processor's
 #: cache until they are rows.
-BLOCK_BYTES: Final = 1 << 17
+CHUNK_BYTES: Final = 1 << 17
 _SHORT: Final = 1 << 15
 _GATHER_SECONDS: Final = 0.001
 #: How long to wait for input before giving the caller a turn.
@@ -36,19 +36,68 @@ class Envelope(msgspec.Struct, gc=False):
     record: msgspec.Raw = msgspec.Raw(b"")
     version: int | None = None
     time_extracted: str | None = None
+    value: msgspec.Raw = msgspec.Raw(b"")
 
 
-_envelope: Final = msgspec.json.Decoder(Envelope)
+_envelopes: Final = msgspec.json.Decoder(Envelope).decode_lines
 _anything: Final = msgspec.json.Decoder(float_hook=exact)
 _state: Final = msgspec.json.Decoder(dict[str, msgspec.Raw])
 
 
-def envelope(line: bytes) -> Envelope | None:
-    """The line's envelope; None if it is not of the ordinary kind."""
+class Messages:
+    """Neighbouring lines with one message each.
+
+    Attributes:
+        envelopes: One a line.
+    """
+
+    __slots__ = ("_lines", "_text", "envelopes")
+
+    def __init__(self, text: bytes, envelopes: list[Envelope]) -> None:
+        self.envelopes = envelopes
+        self._text = text
+        self._lines: list[bytes] | None = None
+
+    def __len__(self) -> int:
+        return len(self.envelopes)
+
+    def line(self, at: int) -> bytes:
+        """One of the lines as it came."""
+        if self._lines is None:
+            self._lines = self._text.removesuffix(b"\n").split(b"\n")
+        return self._lines[at]
+
+    def size(self, start: int, end: int) -> int:
+        """How many bytes these lines have, by the average of all."""
+        return len(self._text) * (end - start) // len(self.envelopes)
+
+
+def messages(text: bytes) -> Messages | None:
+    """The messages of some lines; None if a line is not of the ordinary kind."""
     try:
-        return _envelope.decode(line)
+        envelopes = _envelopes(text)
     except (msgspec.MsgspecError, UnicodeDecodeError):
         return None
+    alike = len(envelopes) == _count(text)
+    return Messages(text, envelopes) if envelopes and alike else None
+
+
+def _count(text: bytes) -> int:
+    """How many lines there are, if each is one message; 0 if it cannot be said so simply.
+
+    msgspec takes several messages on a line, and one on several. Between a closing brace and an
+    opening one a line ends only where one message ends and another begins.
+    """
+    body = text.removesuffix(b"\n")
+    ends = body.count(b"\n")
+    seams = body.count(b"}\n{")
+    return ends + 1 if seams == ends or seams + body.count(b"}\r\n{") == ends else 0
+
+
+def halves(text: bytes) -> tuple[bytes, bytes]:
+    """Some lines, and the others; a single line leaves none."""
+    middle = text.rfind(b"\n", 0, len(text) // 2) + 1 or text.find(b"\n") + 1 or len(text)
+    return text[:middle], text[middle:]
 
 
 def state_value(line: bytes) -> bytes | None:
@@ -89,7 +138,7 @@ def decode(text: bytes | msgspec.Raw) -> Any:
             raise InvalidInputLine(f"Unable to parse line as JSON: {shown}") from None
 
 
-def refuse_misshapen(message: dict[str, Any], number: int) -> None:
+def reject_misshapen(message: dict[str, Any], number: int) -> None:
     """Stop at a message that no Singer tap means, where it is and not where it would fail.
 
     Raises:
@@ -101,8 +150,8 @@ def refuse_misshapen(message: dict[str, Any], number: int) -> None:
             raise InvalidInputLine(f"Line {number:,}: the message's {name} is not {words}: {shown}")
 
 
-def blocks(source: IO[Any] | None) -> Iterator[bytes | None]:
-    """The input in blocks of whole lines.
+def chunks(source: IO[Any] | None) -> Iterator[bytes | None]:
+    """The input in chunks of whole lines.
 
     None now and then while there is no input, so that the caller can act.
     """
@@ -112,7 +161,7 @@ def blocks(source: IO[Any] | None) -> Iterator[bytes | None]:
     if descriptor is not None:
         yield from _whole_lines(_chunks_of(descriptor))
     elif hasattr(binary, "read1"):
-        yield from _whole_lines(iter(partial(binary.read1, BLOCK_BYTES), b""))
+        yield from _whole_lines(iter(partial(binary.read1, CHUNK_BYTES), b""))
     else:
         yield from _gathered(binary)
 
@@ -132,7 +181,7 @@ def _whole_lines(chunks: Iterable[bytes | None]) -> Iterator[bytes | None]:
 
 
 def _gathered(lines: Iterable[str | bytes]) -> Iterator[bytes]:
-    """Lines of any kind, in blocks; those of a slow or a failing source come all the same."""
+    """Lines of any kind, in chunks; those of a slow or a failing source come all the same."""
     waiting: list[bytes] = []
     size, since = 0, time.monotonic()
     try:
@@ -140,7 +189,7 @@ def _gathered(lines: Iterable[str | bytes]) -> Iterator[bytes]:
             text = line.encode("utf-8", "surrogatepass") if isinstance(line, str) else line
             waiting.append(text if text.endswith(b"\n") else text + b"\n")
             size += len(text)
-            if size >= BLOCK_BYTES or time.monotonic() - since > IDLE_SECONDS:
+            if size >= CHUNK_BYTES or time.monotonic() - since > IDLE_SECONDS:
                 ready, waiting = waiting, []
                 yield b"".join(ready)
                 size, since = 0, time.monotonic()
@@ -168,7 +217,7 @@ def _chunks_of(descriptor: int) -> Iterator[bytes | None]:
         if not ready:
             yield None
             continue
-        chunk = os.read(descriptor, BLOCK_BYTES)
+        chunk = os.read(descriptor, CHUNK_BYTES)
         if not chunk:
             return
         yield chunk

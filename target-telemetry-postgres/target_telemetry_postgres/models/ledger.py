@@ -47,7 +47,7 @@ class IngestRun(Base):
     error: Mapped[str | None]
 
 
-class RejectedRecord(Base):
+class Rejected(Base):
     """A record that did not fit its table, kept with the reason."""
 
     __tablename__ = "rejected_records"

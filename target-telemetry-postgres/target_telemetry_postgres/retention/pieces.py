@@ -1,6 +1,6 @@
 """Walking over the rows of a table that match a condition, in pieces that take a moment each.
 
-Along an index, oldest rows first, where there is one; else block by block, once through the table:
+Along an index, oldest rows first, where there is one; else page by page, once through the table:
 without an index each piece taken by age would read the whole table again.
 """
 
@@ -35,7 +35,7 @@ class Pace:
         self.size = max(self.smallest, min(fitting, self.size * 2, self.largest))
 
 
-class Sweep(Protocol):
+class Pieces(Protocol):
     """A walk over one table."""
 
     condition: sql.Composable
@@ -49,7 +49,7 @@ class Sweep(Protocol):
         ...
 
 
-class IndexSweep:
+class IndexPieces:
     """Oldest first along an index, until nothing is found."""
 
     def __init__(
@@ -72,20 +72,20 @@ class IndexSweep:
         return rows > 0
 
 
-class BlockSweep:
+class PagePieces:
     """Once through the table as it lies on disk."""
 
-    def __init__(self, table: sql.Composable, condition: sql.Composable, blocks: int) -> None:
+    def __init__(self, table: sql.Composable, condition: sql.Composable, pages: int) -> None:
         self.condition = condition
         self._table = table
-        self._blocks = blocks
+        self._pages = pages
         self._next = 0
         self.pace = Pace(64, smallest=4, largest=8_192)
 
     def piece(self) -> sql.Composable:
-        """The rows in the next blocks that nobody holds."""
+        """The rows in the next pages that nobody holds."""
         first, last = (
-            sql.Literal(f"({block},0)") for block in (self._next, self._next + self.pace.size)
+            sql.Literal(f"({page},0)") for page in (self._next, self._next + self.pace.size)
         )
         return sql.SQL(
             "SELECT ctid FROM {} WHERE ctid >= {}::tid AND ctid < {}::tid AND {}"
@@ -96,7 +96,7 @@ class BlockSweep:
         """Rows that came after the walk began are new ones."""
         self._next += self.pace.size
         self.pace.took(seconds)
-        return self._next < self._blocks
+        return self._next < self._pages
 
 
 def plan(
@@ -104,7 +104,7 @@ def plan(
     schema: str,
     table: str,
     conditions: Sequence[tuple[sql.Composable, str]],
-) -> list[Sweep]:
+) -> list[Pieces]:
     """How to find the rows: each condition by the column named with it, or all in one walk."""
     row = conn.execute(
         "SELECT c.relkind = 'r', pg_relation_size(c.oid) / current_setting('block_size')::int,"
@@ -118,9 +118,9 @@ def plan(
         [schema, table],
     ).fetchone()
     name = sql.Identifier(schema, table)
-    is_plain, blocks, indexed = row or (False, 0, [])
-    # A partitioned table has no blocks of its own.
+    is_plain, pages, indexed = row or (False, 0, [])
+    # A partitioned table has no pages of its own.
     if not is_plain or all(column in indexed for _, column in conditions):
-        return [IndexSweep(name, condition, sql.Identifier(by)) for condition, by in conditions]
+        return [IndexPieces(name, condition, sql.Identifier(by)) for condition, by in conditions]
     any_of = sql.SQL(" OR ").join(sql.SQL("({})").format(condition) for condition, _ in conditions)
-    return [BlockSweep(name, sql.SQL("({})").format(any_of), blocks)]
+    return [PagePieces(name, sql.SQL("({})").format(any_of), pages)]

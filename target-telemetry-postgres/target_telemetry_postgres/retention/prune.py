@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
     from target_telemetry_postgres.postgres.database import Database
-    from target_telemetry_postgres.retention.pieces import Sweep
+    from target_telemetry_postgres.retention.pieces import Pieces
 
 __all__ = [
     "Cutoff",
@@ -175,14 +175,14 @@ def _count(conn: Connection, target: Target) -> PruneResult:
 
 def _prune_table(conn: Connection, target: Target, enough: Callable[[], bool]) -> PruneResult:
     result = _nothing(target)
-    for sweep in plan(conn, target.schema, target.policy.table, target.conditions()):
+    for pieces in plan(conn, target.schema, target.policy.table, target.conditions()):
         more = True
         while more:
             if enough():
                 return replace(result, complete=False)
             started = time.monotonic()
             try:
-                piece = _delete(conn, target, sweep)
+                piece = _delete(conn, target, pieces)
             except psycopg.Error as error:
                 if not is_transient(error) or conn.broken:
                     raise
@@ -192,11 +192,11 @@ def _prune_table(conn: Connection, target: Target, enough: Callable[[], bool]) -
                 log.info("Another run is pruning; it will do the rest.")
                 return replace(result, complete=False)
             result = _sum(result, piece)
-            more = sweep.took(piece.rows, time.monotonic() - started)
+            more = pieces.took(piece.rows, time.monotonic() - started)
     return result
 
 
-def _delete(conn: Connection, target: Target, sweep: Sweep) -> PruneResult | None:
+def _delete(conn: Connection, target: Target, pieces: Pieces) -> PruneResult | None:
     """Delete the next piece; None when another run holds the lock."""
     with conn.transaction():
         conn.execute("SET LOCAL lock_timeout = '2s'")
@@ -215,8 +215,8 @@ def _delete(conn: Connection, target: Target, sweep: Sweep) -> PruneResult | Non
             ).format(
                 span=_span(sql.Identifier("at")),
                 table=target.table,
-                piece=sweep.piece(),
-                condition=sweep.condition,
+                piece=pieces.piece(),
+                condition=pieces.condition,
                 column=target.column,
             )
         ).fetchone()

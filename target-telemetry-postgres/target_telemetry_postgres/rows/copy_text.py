@@ -1,7 +1,7 @@
 """Rows to the text that COPY takes, by the thread that decodes, while the writer's thread waits.
 
 psycopg formats rows as they are sent, on the connection that is to carry them: the server would
-have nothing to do meanwhile. Values are plain by now (`convert.py`), and JSON spells plain values
+have nothing to do meanwhile. Values are plain by now (`values.py`), and JSON spells plain values
 nearly as CSV does, so one call of msgspec's writes many rows: an array a line. What is left is to
 take off the brackets and to undo the escapes that only JSON has.
 """

@@ -1,8 +1,8 @@
 """The msgspec types that decode an ordinary record straight into a row, checked on the way.
 
 A type made here accepts only values that the property's JSON Schema accepts and its column can
-store. It may refuse more than the schema does: what it refuses takes the careful road
-(`rows.py`), which knows the reason and has the last word.
+store. It may refuse more than the schema does: what it refuses takes the careful way
+(`plan.py`), which knows the reason and has the last word.
 """
 
 from __future__ import annotations
@@ -19,8 +19,8 @@ from target_telemetry_postgres.rows import values
 from target_telemetry_postgres.schema.msgspec_types import (
     CONSTRAINTS,
     Inexpressible,
+    checking_type,
     only,
-    shape,
     single,
     string_type,
 )
@@ -59,7 +59,7 @@ _NUMBER_WORDS: Final = {
 
 
 @dataclass(frozen=True, slots=True)
-class Lane:
+class FastField:
     """A property: how a value of it is decoded, and what remains to be done to it then."""
 
     name: str
@@ -69,11 +69,11 @@ class Lane:
     required: bool
 
 
-class NotPlain(Exception):  # noqa: N818 - a detour, not an error
-    """The record is not of the ordinary kind: take the careful road."""
+class TakeCarefulWay(Exception):  # noqa: N818 - a detour, not an error
+    """The record is not of the ordinary kind: take the careful way."""
 
 
-def lane(schema: Json, pg_type: str, *, null_ok: bool) -> tuple[Any, Fix | None]:
+def fast_type(schema: Json, pg_type: str, *, null_ok: bool) -> tuple[Any, Fix | None]:
     """The type that decodes a property, and what remains to be done to its value."""
     try:
         kind, fix = _strict(schema, pg_type, null_ok=null_ok)
@@ -84,8 +84,8 @@ def lane(schema: Json, pg_type: str, *, null_ok: bool) -> tuple[Any, Fix | None]
     return made, fix
 
 
-def unchecked_lane(pg_type: str) -> tuple[Any, Fix | None]:
-    """As `lane`, where the schema is not to be enforced: whatever the column can store."""
+def unchecked_type(pg_type: str) -> tuple[Any, Fix | None]:
+    """As `fast_type`, where the schema is not to be enforced: whatever the column can store."""
     if base_type(pg_type) == JSONB:
         return msgspec.Raw, RawJson({}, null_ok=True)
     return Any, _plainly(values.converter(pg_type))
@@ -130,22 +130,22 @@ class Spelled:
         """The value as it is.
 
         Raises:
-            NotPlain: If it is spelled otherwise.
+            TakeCarefulWay: If it is spelled otherwise.
         """
         if self._match(value) is None:
-            raise NotPlain
+            raise TakeCarefulWay
         return value
 
     def check(self, values: Sequence[Any]) -> None:
         """Look at many values at once; a null is not spelled at all.
 
         Raises:
-            NotPlain: If one is spelled otherwise.
+            TakeCarefulWay: If one is spelled otherwise.
         """
         spelled = [value for value in values if value is not None]
         forms = "\n".join(spelled).encode().translate(self._forms).split(b"\n")
         if spelled and len(forms) != len(spelled):
-            raise NotPlain
+            raise TakeCarefulWay
         for form in set(forms) if spelled else ():
             self(form.decode())
 
@@ -200,12 +200,12 @@ class Number:
         """The value as it is.
 
         Raises:
-            NotPlain: If it is no number, or none that the schema allows.
+            TakeCarefulWay: If it is no number, or none that the schema allows.
         """
         if value.__class__ is not Decimal and value.__class__ is not int:
-            raise NotPlain
+            raise TakeCarefulWay
         if self._within is not None and not self._within(value):
-            raise NotPlain
+            raise TakeCarefulWay
         return value
 
     @property
@@ -218,16 +218,16 @@ def check_numbers(values: Sequence[Any], *, null_ok: bool) -> None:
     """Look at many pieces of JSON at once.
 
     Raises:
-        NotPlain: If one is not a number; nor null, where that will do.
+        TakeCarefulWay: If one is not a number; nor null, where that will do.
     """
     text = b",".join(values)
     # What is valid JSON and has no other characters can be nothing else.
     if text.translate(None, _NUMERALS + b"nul" * null_ok):
-        raise NotPlain
+        raise TakeCarefulWay
     if len(text) > LONGEST_NUMBER and max(map(len, text.split(b","))) > LONGEST_NUMBER:
-        raise NotPlain
+        raise TakeCarefulWay
     if (b"e" in text or b"E" in text) and _FAR.search(text):
-        raise NotPlain
+        raise TakeCarefulWay
 
 
 def _bounds_check(schema: Json) -> Callable[[Any], bool] | None:
@@ -250,12 +250,12 @@ class RawJson:
         """The text.
 
         Raises:
-            NotPlain: If the schema does not allow it.
+            TakeCarefulWay: If the schema does not allow it.
         """
         text = bytes(value)
         if text == NULL:
             if not self._null_ok:
-                raise NotPlain
+                raise TakeCarefulWay
             return None
         if self._check is not None:
             self._check(text)
@@ -267,14 +267,14 @@ def _inside_check(schema: Json) -> Fix | None:
     if all(one["type"] is None and not (CONSTRAINTS & one.keys()) - {"type"} for one in choices):
         return None
     try:
-        return msgspec.json.Decoder(shape(schema)).decode
+        return msgspec.json.Decoder(checking_type(schema)).decode
     except (Inexpressible, TypeError):
         judge = validator(schema)
         decoder = msgspec.json.Decoder(float_hook=values.exact)
 
         def check(text: bytes) -> None:
             if not judge.is_valid(decoder.decode(text)):
-                raise NotPlain
+                raise TakeCarefulWay
 
         return check
 
@@ -286,7 +286,7 @@ def _checked(schema: Json, convert_value: Fix) -> Fix:
 
     def fix(value: Any) -> Any:
         if not judge.is_valid(value):
-            raise NotPlain
+            raise TakeCarefulWay
         return convert_plainly(value)
 
     return fix
@@ -296,7 +296,7 @@ def _plainly(convert_value: Fix) -> Fix:
     def fix(value: Any) -> Any:
         try:
             return convert_value(value)
-        except values.Misfit:
-            raise NotPlain from None
+        except values.RejectedValue:
+            raise TakeCarefulWay from None
 
     return fix

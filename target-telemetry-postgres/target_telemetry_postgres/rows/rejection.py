@@ -43,7 +43,7 @@ class Rejection:
 
     def error(self) -> InvalidRecord | MissingKeyPropertiesError:
         """The SDK's exception for this, with the place added."""
-        return MissingKeyAtError(self) if self.missing_key else InvalidRecordAt(self)
+        return RejectedKeyError(self) if self.missing_key else RejectedRecordError(self)
 
 
 def json_of(value: Any) -> str:
@@ -51,7 +51,7 @@ def json_of(value: Any) -> str:
     return _JSON.encode(value).decode("utf-8", "replace")
 
 
-class InvalidRecordAt(InvalidRecord):
+class RejectedRecordError(InvalidRecord):
     """The SDK's InvalidRecord that also knows the line and column."""
 
     def __init__(self, rejection: Rejection) -> None:
@@ -59,7 +59,7 @@ class InvalidRecordAt(InvalidRecord):
         self.rejection = rejection
 
 
-class MissingKeyAtError(MissingKeyPropertiesError):
+class RejectedKeyError(MissingKeyPropertiesError):
     """The SDK's MissingKeyPropertiesError that also knows the line."""
 
     def __init__(self, rejection: Rejection) -> None:

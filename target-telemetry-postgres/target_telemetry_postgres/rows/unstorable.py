@@ -16,7 +16,7 @@ _HARMLESS: Final = re.compile(rb"\\\\|\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-
 
 
 def suspect(text: bytes, *, json: bool) -> bool:
-    """Whether JSON text may hold such characters where the fast roads would not notice.
+    """Whether JSON text may hold such characters where the block way would not notice.
 
     Strings are decoded there, and half a pair is noticed; JSON is passed on as it is.
     """

@@ -1,6 +1,6 @@
 """One JSON value to what COPY sends for one column, or a reason why it does not fit.
 
-This is the careful road: it accepts whatever can be stored exactly. `fastlane.py` accepts the
+This is the careful way: it accepts whatever can be stored exactly. `fast_fields.py` accepts the
 ordinary spellings only, and must agree with it.
 """
 
@@ -27,6 +27,10 @@ from target_telemetry_postgres.schema.pg_types import (
 )
 
 Converter = Callable[[Any], Any]
+#: The values of a table's columns in order, and then the number of the input line.
+Row = list[Any]
+#: What a row holds where its record does not mention a property: absent is not null.
+UNSET: Final = msgspec.UNSET
 
 TIMESTAMP_PATTERN: Final = (
     r"^\d{4}-\d\d-\d\d(?:[T ]\d\d:\d\d(?::\d\d(?:\.\d+)?)?(?:Z|[+-]\d\d(?::?\d\d(?::\d\d)?)?)?)?\Z"
@@ -46,7 +50,7 @@ _WORDS: Final = {"true": True, "false": False, "1": True, "0": False}
 _JSON: Final = msgspec.json.Encoder(decimal_format="number")
 
 
-class Misfit(ValueError):  # noqa: N818 - it is the reason, not the error that is raised for it
+class RejectedValue(ValueError):  # noqa: N818 - it is the reason, not the error that is raised for it
     """Why a value does not fit its column."""
 
 
@@ -64,19 +68,19 @@ def exact(text: str) -> Decimal:
 
 def json_text(value: Any) -> str:
     """The value as JSON, numbers exactly as they are."""
-    _refuse_not_a_number(value)
+    _reject_not_a_number(value)
     return _JSON.encode(value).decode()
 
 
-def _refuse_not_a_number(value: Any) -> None:
+def _reject_not_a_number(value: Any) -> None:
     if isinstance(value, float | Decimal) and not Decimal(value).is_finite():
-        raise Misfit(f"{value} is not a JSON number")
+        raise RejectedValue(f"{value} is not a JSON number")
     if isinstance(value, dict):
         for inner in value.values():
-            _refuse_not_a_number(inner)
+            _reject_not_a_number(inner)
     elif isinstance(value, list):
         for inner in value:
-            _refuse_not_a_number(inner)
+            _reject_not_a_number(inner)
 
 
 def to_text(value: Any) -> str:
@@ -86,7 +90,7 @@ def to_text(value: Any) -> str:
     if isinstance(value, datetime | date | time):
         return value.isoformat()
     if isinstance(value, dict | list):
-        raise Misfit("an object or array in a text column")
+        raise RejectedValue("an object or array in a text column")
     return json_text(value)
 
 
@@ -97,11 +101,11 @@ def to_integer(low: int, high: int) -> Converter:
         number = to_numeric(value)
         if isinstance(number, Decimal):
             if not number.is_finite() or number != number.to_integral_value():
-                raise Misfit("not a whole number")
+                raise RejectedValue("not a whole number")
             if number.adjusted() > len(str(high)):
-                raise Misfit(f"out of range ({low} to {high})")
+                raise RejectedValue(f"out of range ({low} to {high})")
         if not low <= number <= high:
-            raise Misfit(f"out of range ({low} to {high})")
+            raise RejectedValue(f"out of range ({low} to {high})")
         return int(number)
 
     return convert
@@ -110,14 +114,14 @@ def to_integer(low: int, high: int) -> Converter:
 def to_numeric(value: Any) -> int | Decimal:
     """Any number, exactly as written."""
     if isinstance(value, bool):
-        raise Misfit("a boolean, not a number")
+        raise RejectedValue("a boolean, not a number")
     if isinstance(value, int | Decimal):
         return value
     if isinstance(value, float):
         return Decimal(repr(value))
     if isinstance(value, str) and _NUMBER.match(value):
         return Decimal(value.strip())
-    raise Misfit("not a number")
+    raise RejectedValue("not a number")
 
 
 def to_boolean(value: Any) -> bool:
@@ -126,7 +130,7 @@ def to_boolean(value: Any) -> bool:
         return value
     if isinstance(value, str) and value.strip().lower() in _WORDS:
         return _WORDS[value.strip().lower()]
-    raise Misfit("not true or false")
+    raise RejectedValue("not true or false")
 
 
 def to_timestamp(value: Any) -> str:
@@ -137,7 +141,7 @@ def to_timestamp(value: Any) -> str:
         text = value.strip().upper()
         if _TIMESTAMP.match(text):
             return text
-    raise Misfit("not an ISO 8601 date and time")
+    raise RejectedValue("not an ISO 8601 date and time")
 
 
 def to_naive_timestamp(value: Any) -> str:
@@ -150,7 +154,7 @@ def to_naive_timestamp(value: Any) -> str:
         if parsed.tzinfo is not None:
             parsed = parsed.astimezone(timezone.utc).replace(tzinfo=None)
     except (ValueError, OverflowError):
-        raise Misfit("not an ISO 8601 date and time") from None
+        raise RejectedValue("not an ISO 8601 date and time") from None
     return parsed.isoformat()
 
 
@@ -165,7 +169,7 @@ def to_date(value: Any) -> str:
         return value.isoformat()
     if isinstance(value, str) and _DATE.match(value.strip()):
         return value.strip()
-    raise Misfit("not an ISO 8601 date")
+    raise RejectedValue("not an ISO 8601 date")
 
 
 def to_time(value: Any) -> str:
@@ -179,7 +183,7 @@ def to_time(value: Any) -> str:
         parts = _TIME_WITH_OFFSET.match(text)
         if parts and _TIME.match(parts[1]):
             return _time_in_utc(parts[1], parts[2])
-    raise Misfit("not an ISO 8601 time")
+    raise RejectedValue("not an ISO 8601 time")
 
 
 def _time_in_utc(clock: str, offset: str) -> str:
@@ -197,7 +201,7 @@ def to_uuid(value: Any) -> str:
     try:
         return str(UUID(value))
     except (ValueError, TypeError, AttributeError):
-        raise Misfit("not a UUID") from None
+        raise RejectedValue("not a UUID") from None
 
 
 def to_array(element: Converter) -> Converter:
@@ -205,7 +209,7 @@ def to_array(element: Converter) -> Converter:
 
     def convert(value: Any) -> str:
         if not isinstance(value, list):
-            raise Misfit("not an array")
+            raise RejectedValue("not an array")
         return array_literal([None if one is None else element(one) for one in value])
 
     return convert

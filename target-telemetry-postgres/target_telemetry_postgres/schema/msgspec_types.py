@@ -103,7 +103,7 @@ def string_type(choices: list[dict[str, Any]]) -> Any:
     return Annotated[str, msgspec.Meta(**words)] if words else str
 
 
-def shape(schema: Any) -> Any:
+def checking_type(schema: Any) -> Any:
     """A type that accepts JSON of this schema, for checking only.
 
     Raises:
@@ -111,10 +111,10 @@ def shape(schema: Any) -> Any:
     """
     if not isinstance(schema, Mapping):
         raise Inexpressible(schema)
-    return Union[tuple(_shape_of(one) for one in variants(schema))]  # noqa: UP007 - of values
+    return Union[tuple(_variant_type(one) for one in variants(schema))]  # noqa: UP007 - of values
 
 
-_SHAPES: Final[dict[str | None, Any]] = {
+_TYPES: Final[dict[str | None, Any]] = {
     "integer": int,
     "number": Union[int, float],  # noqa: UP007 - `int | float` is no type object on 3.10
     "boolean": bool,
@@ -123,7 +123,7 @@ _SHAPES: Final[dict[str | None, Any]] = {
 }
 
 
-def _shape_of(one: dict[str, Any]) -> Any:
+def _variant_type(one: dict[str, Any]) -> Any:
     kind = one["type"]
     if kind == "string":
         return string_type([one])
@@ -131,11 +131,11 @@ def _shape_of(one: dict[str, Any]) -> Any:
         return _object(one)
     if kind == "array":
         only([one], {"type", "items"})
-        return list[shape(one["items"])] if one.get("items") else list  # type: ignore[misc] # made at run time
+        return list[checking_type(one["items"])] if one.get("items") else list  # type: ignore[misc] # made at run time
     only([one], {"type"})
-    if kind not in _SHAPES:
+    if kind not in _TYPES:
         raise Inexpressible(kind)
-    return _SHAPES[kind]
+    return _TYPES[kind]
 
 
 def _object(one: dict[str, Any]) -> Any:
@@ -151,7 +151,7 @@ def _object(one: dict[str, Any]) -> Any:
         raise Inexpressible(one)
     return record_type(
         "Nested",
-        [(name, shape(inner), name in required) for name, inner in properties.items()],
+        [(name, checking_type(inner), name in required) for name, inner in properties.items()],
         forbid_unknown=others is False,
     )
 

@@ -9,7 +9,7 @@ import psycopg
 
 from target_telemetry_postgres.write import statements
 from target_telemetry_postgres.write.ledger import StreamCounts
-from target_telemetry_postgres.write.refused_row import without_culprit
+from target_telemetry_postgres.write.refused_row import without_refused_row
 from target_telemetry_postgres.write.stage import (
     Connection,
     _delete,
@@ -22,8 +22,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from target_telemetry_postgres.buffer.buffer import Batch, Part
-    from target_telemetry_postgres.rows.plan import Row
     from target_telemetry_postgres.rows.rejection import Rejection
+    from target_telemetry_postgres.rows.values import Row
 
 
 #: Errors that are about a value, not about the server or the statement.
@@ -77,7 +77,7 @@ def _write(
     begun.nextset()
     (transaction,) = begun.fetchone() or (0,)
     result = Result(int(transaction), rejections=list(batch.rejections))
-    for part in sorted(batch.parts, key=lambda part: part.destination.shape.stage_name):
+    for part in sorted(batch.parts, key=lambda part: part.destination.table.stage_name):
         counts = result.counts.setdefault(part.destination.stream, StreamCounts())
         counts.read += part.read
         counts.expired += part.expired
@@ -106,13 +106,13 @@ def _put_straight(connection: Connection, part: Part, counts: StreamCounts) -> l
     destination, text = part.destination, part.text
     if text is None or not _expects_new(destination, text):
         return _put_staged(connection, part, counts)
-    shape = replace(destination.shape, unmentioned=part.unmentioned)
+    table = replace(destination.table, unmentioned=part.unmentioned)
     if part.deleted:
         counts.deleted += _delete(connection, part)
     try:
-        counts.inserted += _fill(connection, statements.copy_to_target, part, shape, text)
+        counts.inserted += _fill(connection, statements.copy_to_target, part, table, text)
     except (psycopg.errors.UniqueViolation, psycopg.errors.ExclusionViolation) as error:
-        destination.habit.disappointed()
+        destination.expectation.disappointed()
         raise _NotNew from error
     return []
 
@@ -144,7 +144,7 @@ def _put_apart(connection: Connection, part: Part, counts: StreamCounts) -> list
         except psycopg.Error as error:
             if not about_a_value(error):
                 raise
-            rows, rejection = without_culprit(
+            rows, rejection = without_refused_row(
                 part, rows, error, lambda some: _refused(connection, part, some)
             )
             refused.append(rejection)
@@ -172,7 +172,7 @@ def _put_apart_by_key(
             raise
         for half in (rows[:middle], rows[middle:]):
             _put_apart_by_key(connection, part, half, counts)
-            connection.execute(statements.empty_stage(part.destination.shape))
+            connection.execute(statements.empty_stage(part.destination.table))
 
 
 def _refused(connection: Connection, part: Part, rows: Sequence[Row]) -> psycopg.Error | None:

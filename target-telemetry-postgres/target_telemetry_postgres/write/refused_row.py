@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Final
 
-from target_telemetry_postgres.rows.plan import UNSET, Row
 from target_telemetry_postgres.rows.rejection import Rejection
+from target_telemetry_postgres.rows.values import UNSET, Row
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 _COPY_LINE: Final = re.compile(r"\D*(\d+)(?:, \D*? ([^:]+))?")
 
 
-def without_culprit(
+def without_refused_row(
     part: Part,
     rows: Sequence[Row],
     error: psycopg.Error,
@@ -45,7 +45,7 @@ def without_culprit(
 def _place(error: psycopg.Error, destination: Destination) -> tuple[int | None, str | None]:
     """The row and column that COPY names in its context, in whatever language."""
     appending = destination.mode == "append"
-    into = destination.table if appending else destination.shape.stage_name
+    into = destination.table_name if appending else destination.table.stage_name
     copying = f"COPY {into}, "
     for line in (error.diag.context or "").splitlines():
         match = line.startswith(copying) and _COPY_LINE.match(line, len(copying))
@@ -74,7 +74,7 @@ def _search(
 def _rejection(
     destination: Destination, row: Row, error: psycopg.Error, column: str | None
 ) -> Rejection:
-    names = list(destination.shape.columns)
+    names = list(destination.table.columns)
     record = {
         destination.originals.get(name, name): value
         for name, value in zip(names, row[:-1], strict=True)

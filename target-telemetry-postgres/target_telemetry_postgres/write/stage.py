@@ -11,8 +11,7 @@ import psycopg
 from target_telemetry_postgres.buffer.expectation import MOSTLY
 from target_telemetry_postgres.buffer.ready import _cells
 from target_telemetry_postgres.rows.copy_text import CopyText
-from target_telemetry_postgres.rows.plan import UNSET, Row
-from target_telemetry_postgres.rows.values import array_literal
+from target_telemetry_postgres.rows.values import UNSET, Row, array_literal
 from target_telemetry_postgres.write import statements
 
 if TYPE_CHECKING:
@@ -21,7 +20,7 @@ if TYPE_CHECKING:
     from psycopg import sql
 
     from target_telemetry_postgres.buffer.buffer import Part
-    from target_telemetry_postgres.buffer.destination import Destination, Shape
+    from target_telemetry_postgres.buffer.destination import Destination, TableColumns
     from target_telemetry_postgres.write.ledger import StreamCounts
 
 Connection = psycopg.Connection[tuple[Any, ...]]
@@ -32,55 +31,59 @@ def _put(
 ) -> None:
     """Store rows that are all good, or raise what the server says of the first bad one."""
     destination = part.destination
-    shape = replace(destination.shape, unmentioned=part.unmentioned)
-    if not shape.columns:
-        connection.execute(statements.insert_empty(shape, len(rows)))
+    table = replace(destination.table, unmentioned=part.unmentioned)
+    if not table.columns:
+        connection.execute(statements.insert_empty(table, len(rows)))
         counts.inserted += len(rows)
     elif destination.mode == "append":
-        counts.inserted += _fill(connection, statements.copy_to_target, part, shape, rows)
+        counts.inserted += _fill(connection, statements.copy_to_target, part, table, rows)
     else:
-        inserted, written = _merge(connection, part, shape, rows)
+        inserted, written = _merge(connection, part, table, rows)
         counts.inserted += inserted
         counts.updated += written - inserted
         if destination.mode == "upsert" and isinstance(rows, CopyText):
-            destination.habit.merged(rows.rows, inserted=inserted, written=written)
+            destination.expectation.merged(rows.rows, inserted=inserted, written=written)
 
 
 def _expects_new(destination: Destination, text: CopyText) -> bool:
     """Whether to do without staging; in the order of the keys, as ever."""
-    return text.in_order and destination.takes_copies and destination.habit.expects_new(text.rows)
+    return (
+        text.in_order
+        and destination.takes_copies
+        and destination.expectation.expects_new(text.rows)
+    )
 
 
 def _merge(
-    connection: Connection, part: Part, shape: Shape, rows: CopyText | Sequence[Row]
+    connection: Connection, part: Part, table: TableColumns, rows: CopyText | Sequence[Row]
 ) -> tuple[int, int]:
-    destination, absent, say = part.destination, part.absent, part.destination.phrases.say
-    connection.execute(say(statements.create_stage, shape))
-    _fill(connection, statements.copy_to_stage, part, shape, rows, absent=absent)
+    destination, absent, say = part.destination, part.absent, part.destination.statement_cache.get
+    connection.execute(say(statements.create_stage, table))
+    _fill(connection, statements.copy_to_stage, part, table, rows, absent=absent)
     if destination.mode == "insert-new":
-        return _pair(connection, say(statements.insert_new, shape))
+        return _pair(connection, say(statements.insert_new, table))
     if absent:
-        connection.execute(say(statements.lock_known, shape, null_keys=part.null_keys))
-        connection.execute(say(statements.fill_absent, shape, null_keys=part.null_keys))
-    skip_known = destination.habit.known
+        connection.execute(say(statements.lock_known, table, null_keys=part.null_keys))
+        connection.execute(say(statements.fill_absent, table, null_keys=part.null_keys))
+    skip_known = destination.expectation.known
     if not skip_known:
         amount = rows.rows if isinstance(rows, CopyText) else len(rows)
-        sampled, known = _pair(connection, statements.sample_unchanged(shape, amount))
+        sampled, known = _pair(connection, statements.sample_unchanged(table, amount))
         skip_known = known >= MOSTLY * max(sampled, 1)
     columns = not destination.partitioned
     return _pair(
-        connection, say(statements.merge, shape, skip_known=skip_known, system_columns=columns)
+        connection, say(statements.merge, table, skip_known=skip_known, system_columns=columns)
     )
 
 
 def _delete(connection: Connection, part: Part) -> int:
-    shape = part.destination.shape
-    at = [list(shape.columns).index(name) for name in shape.key]
-    connection.execute(statements.create_stage(shape))
+    table = part.destination.table
+    at = [list(table.columns).index(name) for name in table.key]
+    connection.execute(statements.create_stage(table))
     keys = [[*(row[index] for index in at), row[-1]] for row in part.deleted]
-    _copy(connection, statements.copy_keys(shape), keys, itemgetter(slice(-1)))
-    (deleted,) = _one(connection, statements.delete_staged(shape, null_keys=part.null_keys))
-    connection.execute(statements.empty_stage(shape))
+    _copy(connection, statements.copy_keys(table), keys, itemgetter(slice(-1)))
+    (deleted,) = _one(connection, statements.delete_staged(table, null_keys=part.null_keys))
+    connection.execute(statements.empty_stage(table))
     return int(deleted)
 
 
@@ -88,15 +91,15 @@ def _fill(
     connection: Connection,
     make: Callable[..., sql.Composed],
     part: Part,
-    shape: Shape,
+    table: TableColumns,
     rows: CopyText | Sequence[Row],
     **options: bool,
 ) -> int:
     """COPY rows in either form; returns how many were stored."""
     if not isinstance(rows, CopyText):
-        cells = _with_absent if part.absent else _cells(shape)
-        return _copy(connection, make(shape, text=False, **options), rows, cells)
-    statement = part.destination.phrases.say(make, shape, text=True, **options)
+        cells = _with_absent if part.absent else _cells(table)
+        return _copy(connection, make(table, text=False, **options), rows, cells)
+    statement = part.destination.statement_cache.get(make, table, text=True, **options)
     with connection.cursor() as cursor:
         with cursor.copy(statement) as copy:
             copy.write(rows.text)

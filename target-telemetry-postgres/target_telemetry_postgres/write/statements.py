@@ -16,7 +16,7 @@ from target_telemetry_postgres.schema.pg_types import TEXT
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from target_telemetry_postgres.buffer.destination import Shape
+    from target_telemetry_postgres.buffer.destination import TableColumns
 
 #: How many staged rows are looked up to guess whether the batch is mostly known already.
 SAMPLE: Final = 100
@@ -25,39 +25,39 @@ SAMPLE: Final = 100
 _COMPARED_AS_TEXT: Final = frozenset({"json", "xml", "point", "polygon", "box", "circle"})
 
 
-def create_stage(shape: Shape) -> sql.Composed:
+def create_stage(table: TableColumns) -> sql.Composed:
     """Make the staging table unless this session has it; commits empty it."""
     return sql.SQL(
         "CREATE TEMP TABLE IF NOT EXISTS {} ({}, {} smallint[]) ON COMMIT DELETE ROWS"
     ).format(
-        sql.Identifier(shape.stage_name),
+        sql.Identifier(table.stage_name),
         sql.SQL(", ").join(
             sql.SQL("{} {}").format(sql.Identifier(name), sql.SQL(pg_type))
-            for name, pg_type in shape.columns.items()
+            for name, pg_type in table.columns.items()
         ),
-        sql.Identifier(shape.absent),
+        sql.Identifier(table.absent),
     )
 
 
-def empty_stage(shape: Shape) -> sql.Composed:
+def empty_stage(table: TableColumns) -> sql.Composed:
     """Make the stage ready for other rows in the same transaction."""
-    return sql.SQL("TRUNCATE {}").format(shape.stage)
+    return sql.SQL("TRUNCATE {}").format(table.stage)
 
 
-def copy_keys(shape: Shape) -> sql.Composed:
+def copy_keys(table: TableColumns) -> sql.Composed:
     """COPY keys into the stage."""
-    return _copy(shape.stage, shape.key, text=False)
+    return _copy(table.stage, table.key, text=False)
 
 
-def copy_to_stage(shape: Shape, *, absent: bool, text: bool) -> sql.Composed:
-    """COPY into the stage; `text` is what `copytext` makes, otherwise it is psycopg's."""
-    columns = shape.mentioned
-    return _copy(shape.stage, [*columns, shape.absent] if absent else columns, text=text)
+def copy_to_stage(table: TableColumns, *, absent: bool, text: bool) -> sql.Composed:
+    """COPY into the stage; `text` is what `copy_text` makes, otherwise it is psycopg's."""
+    columns = table.mentioned
+    return _copy(table.stage, [*columns, table.absent] if absent else columns, text=text)
 
 
-def copy_to_target(shape: Shape, *, text: bool) -> sql.Composed:
+def copy_to_target(table: TableColumns, *, text: bool) -> sql.Composed:
     """COPY straight into the table, for rows that meet no others there."""
-    return _copy(shape.target, shape.mentioned, text=text)
+    return _copy(table.target, table.mentioned, text=text)
 
 
 def _copy(into: sql.Identifier, columns: Sequence[str], *, text: bool) -> sql.Composed:
@@ -66,21 +66,21 @@ def _copy(into: sql.Identifier, columns: Sequence[str], *, text: bool) -> sql.Co
     )
 
 
-def insert_empty(shape: Shape, rows: int) -> sql.Composed:
+def insert_empty(table: TableColumns, rows: int) -> sql.Composed:
     """Rows of a stream that has no properties, which COPY has no words for."""
     return sql.SQL("INSERT INTO {} SELECT FROM generate_series(1, {})").format(
-        shape.target, sql.Literal(rows)
+        table.target, sql.Literal(rows)
     )
 
 
-def lock_known(shape: Shape, *, null_keys: bool = False) -> sql.Composed:
+def lock_known(table: TableColumns, *, null_keys: bool = False) -> sql.Composed:
     """Lock, in key order, the rows that are about to be read and then written."""
     return sql.SQL(
         "SELECT count(*) FROM (SELECT 1 FROM {} t JOIN {} s ON {} ORDER BY {} FOR UPDATE OF t) l"
-    ).format(shape.target, shape.stage, _same_key(shape, null_keys), _in_order("t", shape))
+    ).format(table.target, table.stage, _same_key(table, null_keys), _in_order("t", table))
 
 
-def fill_absent(shape: Shape, *, null_keys: bool = False) -> sql.Composed:
+def fill_absent(table: TableColumns, *, null_keys: bool = False) -> sql.Composed:
     """Give staged rows, in the columns their records did not mention, what the table has."""
     assignments = sql.SQL(", ").join(
         sql.SQL(
@@ -88,29 +88,29 @@ def fill_absent(shape: Shape, *, null_keys: bool = False) -> sql.Composed:
         ).format(
             name=sql.Identifier(name),
             number=sql.Literal(number),
-            absent=sql.Identifier(shape.absent),
+            absent=sql.Identifier(table.absent),
         )
-        for number, name in enumerate(shape.columns)
-        if name not in shape.key
+        for number, name in enumerate(table.columns)
+        if name not in table.key
     )
     return sql.SQL("UPDATE {} s SET {} FROM {} t WHERE {} AND s.{} IS NOT NULL").format(
-        shape.stage,
+        table.stage,
         assignments,
-        shape.target,
-        _same_key(shape, null_keys),
-        sql.Identifier(shape.absent),
+        table.target,
+        _same_key(table, null_keys),
+        sql.Identifier(table.absent),
     )
 
 
-def sample_unchanged(shape: Shape, rows: int) -> sql.Composed:
+def sample_unchanged(table: TableColumns, rows: int) -> sql.Composed:
     """Of a sample of the staged rows, how many there are and how many the table has just so."""
     percent = min(100.0, 100.0 * SAMPLE / max(rows, 1))
     return sql.SQL(
         "SELECT count(*), count(p.hit) FROM (SELECT * FROM {} TABLESAMPLE BERNOULLI ({})) s {}"
-    ).format(shape.stage, sql.Literal(percent), _probe(shape))
+    ).format(table.stage, sql.Literal(percent), _probe(table))
 
 
-def merge(shape: Shape, *, skip_known: bool, system_columns: bool = True) -> sql.Composed:
+def merge(table: TableColumns, *, skip_known: bool, system_columns: bool = True) -> sql.Composed:
     """Insert what is new, update what differs, leave the rest; returns (inserted, written).
 
     Partitioned and foreign tables have no `system_columns` to tell an insert from an update by;
@@ -119,40 +119,40 @@ def merge(shape: Shape, *, skip_known: bool, system_columns: bool = True) -> sql
     rows are of that kind.
     """
     source = sql.SQL("SELECT {} FROM {} s").format(
-        _qualified("s", list(shape.columns)), shape.stage
+        _qualified("s", list(table.columns)), table.stage
     )
     if skip_known:
-        source = sql.SQL("{} {} WHERE p.hit IS NULL").format(source, _probe(shape))
+        source = sql.SQL("{} {} WHERE p.hit IS NULL").format(source, _probe(table))
     return sql.SQL(
         "WITH written AS (INSERT INTO {target} AS t ({columns}) {source} ORDER BY {key}"
         " ON CONFLICT ({conflict}) {action} RETURNING {inserted} AS inserted)"
         " SELECT count(*) FILTER (WHERE inserted), count(*) FROM written"
     ).format(
-        target=shape.target,
-        columns=_names(list(shape.columns)),
+        target=table.target,
+        columns=_names(list(table.columns)),
         source=source,
-        key=_in_order("s", shape),
-        conflict=_names(shape.key),
-        action=_action(shape),
+        key=_in_order("s", table),
+        conflict=_names(table.key),
+        action=_action(table),
         inserted=sql.SQL("t.xmax = 0" if system_columns else "false"),
     )
 
 
-def insert_new(shape: Shape) -> sql.Composed:
+def insert_new(table: TableColumns) -> sql.Composed:
     """Append, where the table nevertheless has a key: rows that are there stay as they are."""
     return sql.SQL(
         "WITH written AS (INSERT INTO {} ({}) SELECT {} FROM {} s ORDER BY {}"
         " ON CONFLICT DO NOTHING RETURNING 1) SELECT count(*), count(*) FROM written"
     ).format(
-        shape.target,
-        _names(list(shape.columns)),
-        _qualified("s", list(shape.columns)),
-        shape.stage,
-        _in_order("s", shape) if shape.key else sql.SQL("1"),
+        table.target,
+        _names(list(table.columns)),
+        _qualified("s", list(table.columns)),
+        table.stage,
+        _in_order("s", table) if table.key else sql.SQL("1"),
     )
 
 
-def delete_staged(shape: Shape, *, null_keys: bool = False) -> sql.Composed:
+def delete_staged(table: TableColumns, *, null_keys: bool = False) -> sql.Composed:
     """Delete the rows whose keys are staged, in key order; returns how many."""
     return sql.SQL(
         "WITH doomed AS (SELECT t.ctid AS place FROM {target} t JOIN {stage} s ON {match}"
@@ -160,26 +160,26 @@ def delete_staged(shape: Shape, *, null_keys: bool = False) -> sql.Composed:
         " gone AS (DELETE FROM {target} t USING doomed WHERE t.ctid = doomed.place RETURNING 1)"
         " SELECT count(*) FROM gone"
     ).format(
-        target=shape.target,
-        stage=shape.stage,
-        match=_same_key(shape, null_keys),
-        key=_in_order("t", shape),
+        target=table.target,
+        stage=table.stage,
+        match=_same_key(table, null_keys),
+        key=_in_order("t", table),
     )
 
 
-def _action(shape: Shape) -> sql.Composable:
-    if not shape.compared:
+def _action(table: TableColumns) -> sql.Composable:
+    if not table.compared:
         return sql.SQL("DO NOTHING")
     return sql.SQL("DO UPDATE SET {} WHERE ({}) IS DISTINCT FROM ({})").format(
         sql.SQL(", ").join(
-            sql.SQL("{0} = excluded.{0}").format(sql.Identifier(name)) for name in shape.values
+            sql.SQL("{0} = excluded.{0}").format(sql.Identifier(name)) for name in table.values
         ),
-        _comparable("t", shape),
-        _comparable("excluded", shape),
+        _comparable("t", table),
+        _comparable("excluded", table),
     )
 
 
-def _probe(shape: Shape) -> sql.Composed:
+def _probe(table: TableColumns) -> sql.Composed:
     """A lookup by key that hits rows equal in every compared column.
 
     LIMIT keeps it one index lookup a staged row, whatever the planner believes of a table that
@@ -187,40 +187,40 @@ def _probe(shape: Shape) -> sql.Composed:
     """
     same = (
         sql.SQL("AND ({}) IS NOT DISTINCT FROM ({})").format(
-            _comparable("t", shape), _comparable("s", shape)
+            _comparable("t", table), _comparable("s", table)
         )
-        if shape.compared
+        if table.compared
         else sql.SQL("")
     )
     return sql.SQL(
         "LEFT JOIN LATERAL (SELECT true AS hit FROM {} t WHERE {} {} LIMIT 1) p ON true"
-    ).format(shape.target, _same_key(shape), same)
+    ).format(table.target, _same_key(table), same)
 
 
-def _comparable(alias: str, shape: Shape) -> sql.Composed:
+def _comparable(alias: str, table: TableColumns) -> sql.Composed:
     parts = []
-    for name in shape.compared:
+    for name in table.compared:
         reference = sql.SQL("{}.{}").format(sql.SQL(alias), sql.Identifier(name))
-        as_text = shape.columns[name] in _COMPARED_AS_TEXT
+        as_text = table.columns[name] in _COMPARED_AS_TEXT
         parts.append(sql.SQL("{}::text").format(reference) if as_text else reference)
     return sql.SQL("ROW({})").format(sql.SQL(", ").join(parts))
 
 
-def _same_key(shape: Shape, null_keys: bool = False) -> sql.Composed:
+def _same_key(table: TableColumns, null_keys: bool = False) -> sql.Composed:
     """The join by key; only where NULL keys are staged does it look for them, which is slow."""
     pattern = sql.SQL(
         "(t.{0} = s.{0} OR (t.{0} IS NULL AND s.{0} IS NULL))" if null_keys else "t.{0} = s.{0}"
     )
-    return sql.SQL(" AND ").join(pattern.format(sql.Identifier(name)) for name in shape.key)
+    return sql.SQL(" AND ").join(pattern.format(sql.Identifier(name)) for name in table.key)
 
 
-def _in_order(alias: str, shape: Shape) -> sql.Composed:
+def _in_order(alias: str, table: TableColumns) -> sql.Composed:
     """The key to order by; text by its bytes, which is the same order here and everywhere else."""
     return sql.SQL(", ").join(
-        sql.SQL('{}.{} COLLATE "C"' if shape.columns[name] == TEXT else "{}.{}").format(
+        sql.SQL('{}.{} COLLATE "C"' if table.columns[name] == TEXT else "{}.{}").format(
             sql.SQL(alias), sql.Identifier(name)
         )
-        for name in shape.key
+        for name in table.key
     )
 
 

@@ -17,8 +17,8 @@ from psycopg import sql
 
 from support.postgres import url_of
 from support.singer import Loader, lines, records, schema, state
-from target_telemetry_postgres.buffer.expectation import LEAST_ROWS, Habit
-from target_telemetry_postgres.write import flush, statements
+from target_telemetry_postgres.buffer.expectation import LEAST_ROWS, Expectation
+from target_telemetry_postgres.write import stage, statements
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -35,7 +35,7 @@ BATCH = LEAST_ROWS
 def watched() -> Iterator[list[str]]:
     """What is filled in turn, and how each attempt ended."""
     seen: list[str] = []
-    fill = flush._fill
+    fill = stage._fill
 
     def telling(connection: Any, make: Any, *others: Any, **options: Any) -> int:
         where = "straight" if make is statements.copy_to_target else "staged"
@@ -48,7 +48,7 @@ def watched() -> Iterator[list[str]]:
         return rows
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(flush, "_fill", telling)
+        patch.setattr(stage, "_fill", telling)
         yield seen
 
 
@@ -79,11 +79,7 @@ def test_small_batches_are_staged(loader: Loader) -> None:
     assert seen == ["staged"] * 4
 
 
-def test_two_streams_may_be_disappointed_by_one_batch(
-    loader: Loader, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    # A line at a time, so that no block holds records of both.
-    monkeypatch.setattr("target_telemetry_postgres.intake.lines.BLOCK_BYTES", 1)
+def test_two_streams_may_be_disappointed_by_one_batch(loader: Loader) -> None:
     other = schema("t", {"id": INTEGER}, ["id"])
     batches = [range(BATCH), range(BATCH, 2 * BATCH), range(BATCH)]
     sent: list[Any] = [STREAM, other]
@@ -126,14 +122,14 @@ def test_a_known_key_sends_its_batch_the_ordinary_way(loader: Loader, known: int
 
 
 def test_after_a_disappointment_it_takes_more_to_try_again() -> None:
-    habit = Habit()
+    expectation = Expectation()
     for needed in (1, 4, 16, 64, 64):
         for _ in range(needed):
-            assert not habit.expects_new(BATCH)
-            habit.merged(BATCH, inserted=BATCH, written=BATCH)
-        assert habit.expects_new(BATCH)
-        assert not habit.expects_new(BATCH - 1)
-        habit.disappointed()
+            assert not expectation.expects_new(BATCH)
+            expectation.merged(BATCH, inserted=BATCH, written=BATCH)
+        assert expectation.expects_new(BATCH)
+        assert not expectation.expects_new(BATCH - 1)
+        expectation.disappointed()
 
 
 def test_a_key_that_comes_twice_in_a_batch_is_one_row_with_its_last_value(loader: Loader) -> None:
@@ -174,10 +170,8 @@ def test_other_streams_of_the_flush_are_written_once_when_one_disappoints(loader
         for name in names:
             first = batch * BATCH - (batch == 2 and name == "s")
             sent += records(name, [{"id": n, "v": batch} for n in range(first, first + BATCH)])
-    with watched() as seen, pytest.MonkeyPatch.context() as patch:
-        # A line at a time, so that no block holds the end of one stream and another's beginning.
-        patch.setattr("target_telemetry_postgres.intake.lines.BLOCK_BYTES", 200)
-        loader.load([json.dumps(one).ljust(199) for one in sent], batch_size_rows=5 * BATCH + 10)
+    with watched() as seen:
+        loader.load(sent, batch_size_rows=5 * BATCH + 10)
     assert "straight, refused" in seen
     for name in names:
         known = name == "s"
@@ -250,10 +244,10 @@ def test_a_language_has_no_say_in_the_order_of_keys(statement: Callable[..., Any
 
     The server of these tests knows no language's order, so it cannot be shown there.
     """
-    shape = statements.Shape(
+    table = statements.TableColumns(
         sql.Identifier("s"), {"k": "text", "id": "bigint", "v": "text"}, ("k", "id")
     )
-    order = statement(shape).as_string(None).partition(" ORDER BY ")[2]
+    order = statement(table).as_string(None).partition(" ORDER BY ")[2]
     assert re.match(r'([st])\."k" COLLATE "C", \1\."id"', order)
 
 

@@ -6,6 +6,7 @@ import io
 import json
 from typing import TYPE_CHECKING
 
+import msgspec
 import pytest
 
 from support.random_records import plan
@@ -20,17 +21,17 @@ if TYPE_CHECKING:
 
 
 def test_lines_need_no_line_ends_of_their_own() -> None:
-    assert b"".join(lines.blocks(iter(["one", "two\n", b"three"]))) == b"one\ntwo\nthree\n"
+    assert b"".join(lines.chunks(iter(["one", "two\n", b"three"]))) == b"one\ntwo\nthree\n"
 
 
 def test_a_buffered_source_is_read_as_it_comes() -> None:
     source = io.BufferedReader(io.BytesIO(b"one\ntwo\nth"))
-    assert list(lines.blocks(source)) == [b"one\ntwo\n", b"th"]
+    assert list(lines.chunks(source)) == [b"one\ntwo\n", b"th"]
 
 
 def test_lines_of_a_slow_source_do_not_wait_for_many(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(lines, "IDLE_SECONDS", 0)
-    assert list(lines.blocks(iter(["one\n", "two\n"])))[:2] == [b"one\n", b"two\n"]
+    assert list(lines.chunks(iter(["one\n", "two\n"])))[:2] == [b"one\n", b"two\n"]
 
 
 def test_what_came_before_a_source_failed_is_passed_on() -> None:
@@ -38,7 +39,7 @@ def test_what_came_before_a_source_failed_is_passed_on() -> None:
         yield "one\n"
         raise OSError("the tape tore")
 
-    taken = lines.blocks(source())
+    taken = lines.chunks(source())
     assert next(taken) == b"one\n"
     with pytest.raises(OSError, match="tore"):
         next(taken)
@@ -48,10 +49,10 @@ def test_so_many_choices_of_properties_have_a_decoder_and_complete_records_alway
     names = [f"p{number}" for number in range(40)]
     made = plan({name: {"type": "integer"} for name in names}, validate=True)
     rows = [json.dumps(dict.fromkeys(names[number:], 1)).encode() for number in range(40)]
-    found = [made.blocks.decoder(row) is not None for row in rows[1:]]
+    found = [made.block.texts(msgspec.Raw(row)) is not None for row in rows[1:]]
     assert found == [True] * _CHOICES + [False] * (39 - _CHOICES)
-    assert made.blocks.decoder(rows[0]) is not None
-    assert [made.blocks.decoder(row) is not None for row in rows[1:]] == found
+    assert made.block.texts(msgspec.Raw(rows[0])) is not None
+    assert [made.block.texts(msgspec.Raw(row)) is not None for row in rows[1:]] == found
 
 
 def test_another_client_encoding_loses_no_character(

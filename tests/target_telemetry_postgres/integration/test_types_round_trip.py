@@ -1,4 +1,4 @@
-"""What goes in comes out equal: every JSON type, by any spelling, on both roads."""
+"""What goes in comes out equal: every JSON type, by any spelling, on both ways."""
 
 from __future__ import annotations
 
@@ -141,16 +141,14 @@ def comparable(value: Any) -> Any:
 
 
 @pytest.mark.proof
-@pytest.mark.parametrize("road", ["fast", "careful"])
+@pytest.mark.parametrize("way", ["fast", "careful"])
 @settings(
     max_examples=EXAMPLES,
     deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
 @given(rows=RECORDS)
-def test_what_goes_in_comes_out_equal(
-    loader: Loader, road: str, rows: list[dict[str, Any]]
-) -> None:
+def test_what_goes_in_comes_out_equal(loader: Loader, way: str, rows: list[dict[str, Any]]) -> None:
     loader.execute("DROP TABLE IF EXISTS s")
     lines = [
         '{"type":"RECORD","stream":"s","record":' + as_json({"id": n, **row}) + "}"
@@ -161,7 +159,7 @@ def test_what_goes_in_comes_out_equal(
         "flattening_enabled": True,
         "flattening_max_depth": 0,
     }
-    loader.load(SCHEMA, lines, **(maps if road == "careful" else {}))
+    loader.load(SCHEMA, lines, **(maps if way == "careful" else {}))
     stored = loader.query(
         "SELECT to_jsonb(mixed)::text, to_jsonb(anything)::text, object::text, nested::text, s.*"
         " FROM s ORDER BY id"

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from target_telemetry_postgres.cli.transfer.definition import ColumnDefinition
 
-_BLOCK = 1 << 20
+_CHUNK = 1 << 20
 # A JSON line has no control characters, so with these as quote and delimiter COPY's CSV writes
 # each line as it is, where its text format would double every backslash.
 _AS_IT_IS = sql.SQL("format csv, quote e'\\x01', delimiter e'\\x02'")
@@ -67,16 +67,16 @@ def export_statement(
 def copy_out(cursor: psycopg.Cursor[Any], statement: sql.Composed, out: IO[bytes]) -> int:
     """Stream a COPY into a file and return the number of rows."""
     with cursor.copy(statement) as copy:
-        for block in copy:
-            out.write(block)
+        for chunk in copy:
+            out.write(chunk)
     return cursor.rowcount
 
 
 def copy_in(cursor: psycopg.Cursor[Any], statement: sql.Composed, source: IO[bytes]) -> int:
     """Stream a file into a COPY and return the number of rows."""
     with cursor.copy(statement) as copy:
-        while block := source.read(_BLOCK):
-            copy.write(block)
+        while chunk := source.read(_CHUNK):
+            copy.write(chunk)
     return cursor.rowcount
 
 
