@@ -45,9 +45,9 @@ PLAN = {
         __main__
         target
         run
-        cli  intake  versions
-        dashboard  pricing  retention  tables  write
-        buffer
+        cli  intake
+        dashboard  pricing  retention  write
+        buffer  tables
         postgres  rows
         embedded  models  schema  settings
         table_names
