@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from target_telemetry_postgres.dashboard import queries
 from target_telemetry_postgres.dashboard.columns import Packer
+from target_telemetry_postgres.dashboard.surveys import MOST_CELLS, kept_values
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -24,8 +25,6 @@ DIMENSIONS: Final = (
 REST: Final = "(other)"
 #: Percentiles from bins whose edges lie 9 % apart are at most 4.4 % off.
 BIN_WIDTH: Final = math.log(1.09)
-#: Days times slices, past which calls are told apart by fewer values.
-_MOST_CELLS: Final = 60_000
 _HISTOGRAM: Final = ("bins", "counts")
 
 
@@ -101,7 +100,7 @@ class Cubes:
 def read_cubes(cursor: psycopg.Cursor[Any], parameters: Mapping[str, Any]) -> Cubes:
     """Ask the store for every cube whose tables are there."""
     asked = {**parameters, "rest": REST, "bin_width": BIN_WIDTH}
-    asked |= _kept(cursor, asked)
+    asked |= kept_values(cursor, asked)
     cubes = Cubes()
     for name in queries.names("cubes"):
         if name in _SIDE_CUBES:
@@ -121,34 +120,4 @@ _SIDE_CUBES: Final = ("llm_prompts", "llm_sources", "llm_users")
 
 def _fits(cubes: Cubes, values: Sequence[str]) -> bool:
     cells = int(cubes.headers.get("llm_calls", {}).get("rows", 0))
-    return cells * max(1, len(values)) <= 2 * _MOST_CELLS
-
-
-def _kept(cursor: psycopg.Cursor[Any], asked: Mapping[str, Any]) -> dict[str, list[str]]:
-    """The values of each dimension that are told apart."""
-    kept: dict[str, list[str]] = {}
-    for name in queries.names("kept"):
-        kept[name] = []
-        more = {**asked, "most": 40, "fewer": 12}
-        if name not in asked["without"] and queries.ask(cursor, queries.read("kept", name), more):
-            kept[name] = [row[0] for row in cursor]
-    if "branches" in asked["without"]:
-        kept["call_branches"] = []
-    return _few_enough(cursor, asked, kept)
-
-
-def _few_enough(
-    cursor: psycopg.Cursor[Any], asked: Mapping[str, Any], kept: dict[str, list[str]]
-) -> dict[str, list[str]]:
-    """Tell fewer values of calls apart, the rarest first, until the cube is small enough."""
-    text = queries.read("counting", "cells_of_calls")
-    while queries.ask(cursor, text, {**asked, **kept}):
-        cells = (cursor.fetchone() or (0,))[0]
-        longest = max(
-            ("call_branches", "call_repositories", "phases", "environments", "models"),
-            key=lambda name: len(kept[name]),
-        )
-        if cells <= _MOST_CELLS or not kept[longest]:
-            break
-        kept[longest] = kept[longest][: len(kept[longest]) // 2]
-    return kept
+    return cells * max(1, len(values)) <= 2 * MOST_CELLS

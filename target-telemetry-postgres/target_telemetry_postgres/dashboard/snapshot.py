@@ -58,6 +58,7 @@ def take_snapshot(cursor: psycopg.Cursor[dict[str, Any]], options: PageOptions) 
     connection = cursor.connection
     # Sums over millions of rows: the default of 4 MB would sort them on disk.
     connection.execute("set local work_mem = '64MB'")
+    connection.execute("set local jit = off")
     with connection.cursor(binary=True) as binary:
         cubes = read_cubes(binary, parameters)
     header = {

@@ -14,7 +14,10 @@ select
   coalesce(measure.tests, 0) as tests,
   case when measure.seconds_to_first_test >= 0 then measure.seconds_to_first_test::float8 end
     as seconds_to_first_test,
-  case when measure.median_red_seconds >= 0 then measure.median_red_seconds::float8 end
-    as red_seconds
+  (
+    select percentile_cont(0.5) within group (order by spell.seconds::float8)
+    from pr_trace_red_spells spell
+    where spell.trace_id = trace.trace_id
+  ) as red_seconds
 from pr_traces trace
 left join pr_trace_measures measure using (trace_id)

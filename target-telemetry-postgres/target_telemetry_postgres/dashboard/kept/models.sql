@@ -1,8 +1,0 @@
--- The models that are told apart.
-select model as value
-from call_facts
-where at >= %(since)s and at < %(until)s
-  and (%(repositories)s::text[] is null or repository = any(%(repositories)s))
-group by 1
-order by count(*) desc, 1
-limit %(most)s
