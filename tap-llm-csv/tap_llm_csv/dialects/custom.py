@@ -6,7 +6,7 @@ import dataclasses
 import json
 from typing import TYPE_CHECKING, Any, cast
 
-from tap_llm_csv.dialects import base, estimation
+from tap_llm_csv.dialects import base, chat, estimation, pr_traces
 from tap_llm_csv.dialects.model import (
     Column,
     Dialect,
@@ -18,7 +18,7 @@ from tap_llm_csv.dialects.model import (
     plain_name,
 )
 from tap_llm_csv.records import cells
-from tap_llm_csv.records.schemas import SCHEMAS, TIME_COLUMNS, column_kind
+from tap_llm_csv.records.schemas import SCHEMAS, TIME_COLUMNS, UNTIMED, column_kind
 from tap_llm_csv.records.times import Instants
 
 if TYPE_CHECKING:
@@ -27,7 +27,12 @@ if TYPE_CHECKING:
 _SET_BY_THE_TAP = frozenset({"source", "source_file", "source_line", "price_version"})
 _FREE_TEXT = frozenset({"notes", "error_message"})
 # Streams whose rows bring their key along: a file with other names for the same columns.
-_WITH_KEYS = {estimation.STREAM: estimation.LOG}
+_WITH_KEYS = {
+    estimation.STREAM: estimation.LOG,
+    chat.DIALECT.stream: chat.DIALECT,
+    pr_traces.TRACES.stream: pr_traces.TRACES,
+    pr_traces.EVENTS.stream: pr_traces.EVENTS,
+}
 _KEYS: dict[str, Key] = {"llm_calls": "identity", "llm_usage_buckets": "grain"}
 
 
@@ -35,7 +40,8 @@ def is_whole(options: PlanOptions) -> bool:
     """Whether `column_map` says it all, and not only what a header leaves open."""
     stream = options.stream or "llm_calls"
     said = {*options.column_map, *options.constants}
-    return bool(options.column_map) and TIME_COLUMNS.get(stream) in {None, *said}
+    has_time = stream in UNTIMED or TIME_COLUMNS.get(stream) in {None, *said}
+    return bool(options.column_map) and has_time
 
 
 def dialect_for(options: PlanOptions) -> Dialect:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import re
+from itertools import islice
 from typing import TYPE_CHECKING
 
 from tap_llm_csv.errors import FileError
 from tap_llm_csv.files.bookmark import READ_ERRORS, open_data, unreadable
 from tap_llm_csv.files.job import Header
 from tap_llm_csv.reading.document import is_document
-from tap_llm_csv.reading.reader import MAX_RECORD_BYTES
+from tap_llm_csv.reading.reader import MAX_OBJECT_BYTES, MAX_RECORD_BYTES
 from tap_llm_csv.reading.text_format import detect, sniff_delimiter, split_line
 
 if TYPE_CHECKING:
@@ -34,17 +35,20 @@ def read_header(job: Job) -> Header | None:
         with open_data(job.path, compressed=job.compressed) as file:
             head = file.read(PEEK_BYTES)
             text = detect(head, job.spec.encoding)
+            limit = PEEK_LIMIT
+            if head[text.start :].lstrip()[:1] in {b"{", b"["}:
+                limit += MAX_OBJECT_BYTES
             while True:
                 header = _header_in(head, text, job.spec.delimiter)
                 if header is not None and text.first_cut(header.after):
                     return header
-                more = file.read(4 * PEEK_BYTES) if len(head) < PEEK_LIMIT else b""
+                more = file.read(max(4 * PEEK_BYTES, len(head))) if len(head) < limit else b""
                 if not more:
                     break
                 head += more
     except READ_ERRORS as error:
         raise unreadable(job.path, error) from error
-    if header is None and (job.is_final or len(head) >= PEEK_LIMIT):
+    if header is None and (job.is_final or len(head) >= limit):
         header = _header_in(head, text, job.spec.delimiter, closing=True)
     return header
 
@@ -62,8 +66,9 @@ def _header_in(
             continue
         if plain.lstrip().startswith(("{", "[")):
             after = head[begin:]
-            rest = [line for _, _, line in _lines_of(after, text, closing=closing, start=0)][1:2]
-            whole = is_document(plain, rest[0] if rest else None)
+            lines = _lines_of(after, text, closing=closing, start=0)
+            second = next(islice(lines, 1, None), (0, 0, None))[2]
+            whole = is_document(plain, second)
             return Header(text, "", (), (begin, begin), number, after, whole)
         delimiter = delimiter or sniff_delimiter(plain)
         cells = split_line(line, delimiter)

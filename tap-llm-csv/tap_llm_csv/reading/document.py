@@ -7,14 +7,12 @@ from typing import IO, TYPE_CHECKING, Any
 import msgspec
 from typing_extensions import override
 
-from tap_llm_csv.reading.reader import Batch, Broken, Reader, Row
+from tap_llm_csv.reading.reader import MAX_OBJECT_BYTES, Batch, Broken, Reader, Row
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from tap_llm_csv.reading.text_format import TextFormat
-
-MAX_DOCUMENT_BYTES = 64 * 1024 * 1024
 
 
 def is_document(first: str, second: str | None) -> bool:
@@ -27,9 +25,9 @@ def is_document(first: str, second: str | None) -> bool:
 
 def read_document(file: IO[bytes], text: TextFormat) -> tuple[bytes, Any]:
     """Return a document's bytes and what they say; in its place a `Broken` that says why not."""
-    data = file.read(MAX_DOCUMENT_BYTES + 1)
-    if len(data) > MAX_DOCUMENT_BYTES:
-        size = f"{MAX_DOCUMENT_BYTES:,} bytes"
+    data = file.read(MAX_OBJECT_BYTES + 1)
+    if len(data) > MAX_OBJECT_BYTES:
+        size = f"{MAX_OBJECT_BYTES:,} bytes"
         return data, Broken("field_too_large", f"the document is longer than {size}")
     try:
         return data, msgspec.json.decode(data.decode(text.encoding))

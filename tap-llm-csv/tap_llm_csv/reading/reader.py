@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 
 CHUNK = 128 * 1024
 MAX_RECORD_BYTES = 1024 * 1024
+#: A JSON object may be a whole batch.
+MAX_OBJECT_BYTES = 16 * MAX_RECORD_BYTES
 
 
 class Broken(list[str]):
@@ -145,6 +147,7 @@ class Reader:
         self._final = final
         self._max_record_lines = max_record_lines
         self._chunk = chunk
+        self._most = MAX_RECORD_BYTES if delimiter else MAX_OBJECT_BYTES
         self._pending = b""
         self._fetched = offset
 
@@ -168,7 +171,7 @@ class Reader:
             if at_end and self._final:
                 cut = len(data)
             if cut == 0:
-                if len(data) > MAX_RECORD_BYTES:
+                if len(data) > self._most:
                     oversized = self._skip_oversized()
                     if oversized is None:
                         self.held = "a line without an end"
@@ -178,7 +181,7 @@ class Reader:
                 if at_end:
                     self.held = "a last line without an end"
                     return
-                need = len(data) + self._chunk
+                need = 2 * len(data) + self._chunk
                 continue
             batch = self._parse(data[:cut], closing=at_end and self._final)
             if not batch.rows:
@@ -220,7 +223,7 @@ class Reader:
                 break
             rest += data
         length += cut
-        broken = Broken("field_too_large", f"the line is longer than {MAX_RECORD_BYTES:,} bytes")
+        broken = Broken("field_too_large", f"the line is longer than {self._most:,} bytes")
         batch = Batch([broken], self.offset, self.line, kept, self._text, None, [0, length])
         self._pending = rest[cut:]
         self._advance(batch)

@@ -257,3 +257,29 @@ def test_the_folders_that_programs_write_to_are_read_by_default(
     (tmp_path / ".telemetry/pr-traces/b.json").write_text(json.dumps(BATCH, indent=2))
     machine = read("")
     assert len(events(machine)) == 3
+
+
+def test_a_batch_may_be_many_megabytes(tmp_path: Path) -> None:
+    diff = "x" * 5_000
+    long = [{**EDIT, "seq": number, "payload": {"diff": diff}} for number in range(500)]
+    machine = read(lines(tmp_path, {**BATCH, "events": long}, BATCH))
+    assert len(events(machine)) == 502
+    (tmp_path / "pr-traces").mkdir()
+    document = tmp_path / "pr-traces" / "batch.json"
+    document.write_text(json.dumps({**BATCH, "events": long}, indent=2), encoding="utf-8")
+    assert len(events(read(document))) == 500
+
+
+def test_other_names_for_the_columns_are_mapped_by_settings(tmp_path: Path) -> None:
+    path = tmp_path / "ours.csv"
+    path.write_text("trace,at,kind\nt-1,2026-10-05T10:00:00Z,edit\n", encoding="utf-8")
+    of_events = {"trace_id": "trace", "ts": "at", "type": "kind"}
+    entry = {"path": str(path), "stream": "pr_trace_events", "column_map": of_events}
+    machine = Machine("", files=[entry])
+    machine.run()
+    (event,) = events(machine)
+    assert (event["trace_id"], event["type"]) == ("t-1", "edit")
+    named = {"path": str(path), "stream": "pr_traces", "column_map": {"trace_id": "trace"}}
+    machine = Machine("", files=[named])
+    machine.run()
+    assert list(machine.tables["pr_traces"]) == ["t-1"]
