@@ -3,10 +3,18 @@
 from __future__ import annotations
 
 import json
+import os
+import random
+import signal
+import subprocess
+import time
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
 import pytest
+
+from support.project import BIN
+from support.readers import LONG
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -218,3 +226,67 @@ def test_chats_and_traces_that_programs_write_are_loaded_by_default_and_told(
         (folder / f"exported-{number}.csv").write_text(exported, encoding="utf-8")
     demo_project.meltano("run", "--full-refresh", "tap-llm-csv", TARGET)
     assert [demo_project.telemetry("export", table).out for table in tables] == before
+
+
+def long_log(path: Path, rows: int) -> None:
+    """A log that takes some seconds to load."""
+    lines = (
+        f"2026-10-{2 + second // 86_400:02d}T{second // 3_600 % 24:02d}:{second // 60 % 60:02d}:"
+        f"{second % 60:02d}Z,gpt-4o,{second},5,true,{path.stem},100,n{second}\n"
+        for second in range(rows)
+    )
+    path.write_text(HEADER + "".join(lines), encoding="utf-8")
+
+
+def loaded(project: Project, usage: Path) -> int:
+    query = f"select count(*) from llm_calls where prompt_name = '{usage.stem}'"
+    return int(project.telemetry("psql", "-At", "-c", query).out)
+
+
+def test_a_target_that_fails_says_so_in_one_sentence(demo_project: Project, usage: Path) -> None:
+    """Meltano prints a hundred lines where the pipe breaks before it sees that the target ended."""
+    long_log(usage, 60_000)
+    refuse = (
+        "create function no() returns trigger language plpgsql as "
+        "$$ begin raise exception 'not today' using errcode = '42501'; end $$; "
+        "create trigger no before insert on llm_calls for each row "
+        "when (new.input_tokens = 15000) execute function no()"
+    )
+    demo_project.meltano("run", "tap-llm-csv", TARGET, TAP_LLM_CSV_PATH="examples/usage.csv")
+    demo_project.telemetry("psql", "-c", refuse)
+    try:
+        ran = demo_project.meltano(
+            "run", "tap-llm-csv", TARGET, check=False, TAP_LLM_CSV_PATH=str(usage)
+        )
+    finally:
+        demo_project.telemetry("psql", "-c", "drop trigger no on llm_calls; drop function no()")
+    assert ran.code == 1
+    assert "not today" in ran.text
+    assert "BrokenPipe" not in ran.text
+    assert "Traceback" not in ran.text
+
+
+@pytest.mark.proof
+def test_told_to_stop_at_any_moment_the_next_run_completes(
+    demo_project: Project, usage: Path
+) -> None:
+    """By a signal to Meltano alone, as a supervisor sends it, or to its group, as a terminal."""
+    rounds = 25 if os.environ.get("TELEMETRY_PROOF") == "full" else 1
+    chance = random.Random(rounds)  # noqa: S311 - repeatable on purpose
+    settings = {"TAP_LLM_CSV_PATH": str(usage)}
+    long_log(usage, 30_000)
+    for _ in range(rounds):
+        for send in (os.kill, os.killpg):
+            with subprocess.Popen(
+                [str(BIN / "meltano"), "run", "tap-llm-csv", TARGET],
+                cwd=demo_project.root,
+                env={**demo_project.environment, **settings},
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.DEVNULL,
+                start_new_session=True,
+            ) as run:
+                time.sleep(chance.uniform(1, 15))
+                send(run.pid, signal.SIGTERM)
+                run.wait(LONG)
+            demo_project.meltano("run", "--force", "tap-llm-csv", TARGET, **settings)
+            assert loaded(demo_project, usage) == 30_000
