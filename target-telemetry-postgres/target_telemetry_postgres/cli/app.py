@@ -26,6 +26,7 @@ SUBCOMMANDS = {
     "status": "When each stream last loaded, how far behind it is, what failed.",
     "report": "Answers from the data: slow jobs, flaky jobs, cost per day, error rates.",
     "dashboard": "Write a page with the charts and tables: one HTML file, or a server of it.",
+    "check": "Check budgets and anomalies; exit code 2 when a rule is broken.",
     "trace": "Everything that ran for a pull request, branch or commit, in order.",
     "replay": "Check estimates of output tokens against what came, and try other estimators.",
     "export": "Stream a table, or all of them, out as CSV or NDJSON.",
