@@ -163,9 +163,7 @@ def test_prompts_that_got_worse(report: Any) -> None:
     assert new["output_tokens"] == 7
 
 
-def test_a_reader_gets_no_answer_from_columns_that_are_closed(
-    database: Database, database_url: str
-) -> None:
+def test_a_reader_is_told_of_a_column_that_is_closed(database: Database, database_url: str) -> None:
     insert(database, "llm_calls", call(1, user_id="ann"))
     with database.connect() as connection:
         name = f"r{abs(hash(database_url))}"
@@ -176,7 +174,8 @@ def test_a_reader_gets_no_answer_from_columns_that_are_closed(
         options = f"options=-c%20role%3D{name}"
         url = f"{database_url}{'&' if '?' in database_url else '?'}{options}"
         ran = telemetry("--url", url, "report", "cost-per-user", "--since", "2026-01-01", "--json")
-        assert (ran.code, ran.json) == (0, []), ran.err
+        assert (ran.code, ran.out) == (1, "")
+        assert 'may not read user_id of "llm_calls", which the report cost-per-user' in ran.err
     finally:
         with database.connect() as connection:
             connection.execute(f"drop owned by {name}")

@@ -150,7 +150,10 @@ def answer(
         _refuse_closed(reader, name, missing)
         return []
     if needed and needed["column"] not in columns.get(needed["table"], {}):
-        return []
+        raise UnreadableError(
+            f'This role may not read {needed["column"]} of "{needed["table"]}", which the report '
+            f"{name} is made of; the role that owns the tables may."
+        )
     return reader.rows(query, {**more, "since": period.since, "until": period.until})
 
 
