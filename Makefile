@@ -52,8 +52,9 @@ format: setup ## let ruff tidy the code
 bench: setup ## measure speed side by side with peers; writes docs/benchmarks.md
 	@$(BIN)/python -m bench $(ARGS)
 
-docs: setup ## write the settings tables of the package READMEs from --about
+docs: setup ## write the settings tables from --about, and the list of modules from their first lines
 	@$(BIN)/python docs/settings_tables.py
+	@$(BIN)/python docs/module_map.py
 
 vendor: ## copy the modules of shared_code into the packages that import them
 	@$(PYTHON) shared_code/vendor.py

@@ -11,6 +11,7 @@ import re
 from typing import TYPE_CHECKING
 
 import pytest
+from docs import module_map
 
 from support.project import ROOT
 
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from support.project import Project
 
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted(ROOT.glob("docs/**/*.md"))]
+ARCHITECTURE = ROOT / "docs" / "architecture.md"
 CONSOLE = re.compile(r"^```console\n(.*?)^```", re.DOTALL | re.MULTILINE)
 COMMAND = re.compile(r"^\$ ((?:.*\\\n)*.*)$", re.MULTILINE)
 SERVER = re.compile(r"postgresql://telemetry(?::secret)?@db\.example\.com/analytics")
@@ -50,3 +52,28 @@ def test_each_link_of_a_page_leads_somewhere(page: Path) -> None:
     links = LINK.findall(page.read_text(encoding="utf-8"))
     missing = [link for link in links if not (page.parent / link).exists()]
     assert missing == []
+
+
+def test_the_architecture_names_every_module() -> None:
+    text = ARCHITECTURE.read_text(encoding="utf-8")
+    assert text == module_map.page(), "`make docs` writes the list of modules"
+    names = {line.split("`")[1] for line in text.splitlines() if line.startswith("- `")}
+    modules = [
+        str(path.relative_to(folder))
+        for folder in module_map.folders()
+        for path in folder.rglob("*.py")
+        if path.name != "__init__.py" and "_shared" not in path.parts
+    ]
+    assert len(modules) > 200
+    assert set(modules) <= names
+
+
+def test_each_question_is_answered_by_a_file_that_is_there() -> None:
+    rows = re.findall(r"^\| (.*\?) \| (.*) \|$", ARCHITECTURE.read_text("utf-8"), re.MULTILINE)
+    assert len(rows) == 15
+    for question, answer in rows:
+        named = [name for name in re.findall(r"`([^`]+)`", answer) if "/" in name]
+        assert named, question
+        for name in named:
+            found = [ROOT / name.rstrip("/"), *ROOT.glob(f"*/{name.rstrip('/')}")]
+            assert any(path.exists() for path in found), f"{question} {name}"
