@@ -7,8 +7,7 @@ it. An Agent Trace record is one event. The line of an event tells of its trace,
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from tap_llm_csv.dialects import pr_traces
 from tap_llm_csv.records.cells import RowReject
@@ -37,8 +36,7 @@ _NAMES: dict[str, tuple[str, ...]] = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Part:
+class Part(NamedTuple):
     """One row.
 
     Attributes:
@@ -68,6 +66,8 @@ class Parts:
             return [part for item in value for part in self.of(item)]
         if not isinstance(value, dict):
             raise RowReject("bad_json", None, "the line is JSON, but no object")
+        if not ("trace_id" in value or "events" in value or "files" in value):
+            return [Part(value)]
         if isinstance(value.get("events"), list) and (value.keys() & {"trace_id", "pr_id", "pr"}):
             return _batch(value)
         if _is_agent_trace(value):
