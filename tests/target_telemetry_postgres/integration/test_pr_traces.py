@@ -8,12 +8,13 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from support.sample_rows import NOON, call, event, insert, job, run, trace
+from support.sample_rows import NOON, call, chat, event, insert, job, run, trace
 from support.singer import records, schema
 from support.telemetry_command import telemetry
 
 if TYPE_CHECKING:
     from decimal import Decimal
+    from pathlib import Path
 
     from support.singer import Loader
     from target_telemetry_postgres.postgres.database import Database
@@ -298,3 +299,63 @@ def test_several_traces_of_one_pull_request_are_a_list(
     ran = telemetry("--url", database_url, "trace", "octo/repo#1", "--json")
     assert [one["trace_id"] for one in ran.json] == ["trace-1", "again"]
     assert "Another try" in telemetry("--url", database_url, "trace", "octo/repo#1").out
+
+
+# --- one store ------------------------------------------------------------------------------------
+
+
+@pytest.mark.usefixtures("work")
+def test_statistics_and_status_know_traces_and_chats(database: Database, database_url: str) -> None:
+    insert(database, "chat_telemetry_log", chat(1))
+    tables = {
+        row["table"]: row
+        for row in telemetry("--url", database_url, "stats", "--json").json["tables"]
+    }
+    told = {
+        name: (row["rows"], row["first"], row["last"])
+        for name, row in tables.items()
+        if name in {"chat_telemetry_log", "pr_traces", "pr_trace_events"}
+    }
+    assert told == {
+        "chat_telemetry_log": (1, "2026-02-01T12:01:00Z", "2026-02-01T12:01:00Z"),
+        "pr_traces": (4, "2026-02-01T12:00:00Z", "2026-02-08T12:00:00Z"),
+        "pr_trace_events": (15, "2026-02-01T12:00:00Z", "2026-02-08T12:00:00Z"),
+    }
+    latest = telemetry("--url", database_url, "status", "--json").json["latest"]
+    assert latest["chat_telemetry_log"] == "2026-02-01T12:01:00Z"
+    assert latest["pr_trace_events"] == "2026-02-08T12:00:00Z"
+
+
+@pytest.mark.usefixtures("work")
+def test_an_export_of_everything_moves_traces_and_chats_whole(
+    database: Database, database_url: str, empty_database_url: str, tmp_path: Path
+) -> None:
+    asked = chat(1, generated_sql="SELECT 1", sql_model="ours", follow_up_suggestions=None)
+    insert(database, "chat_telemetry_log", asked)
+    price = {"model": "ours", "valid_from": "2026-01-01", "input_usd_per_million": 1,
+             "cached_input_usd_per_million": 1, "output_usd_per_million": 1}  # fmt: skip
+    insert(database, "model_prices", price)
+    first, second = tmp_path / "first", tmp_path / "second"
+    ran = telemetry("--url", database_url, "export", "--all", "--output", str(first))
+    assert ran.code == 0, ran.err
+    assert telemetry("--url", empty_database_url, "migrate").code == 0
+    for _ in range(2):
+        ran = telemetry("--url", empty_database_url, "import", str(first))
+        assert ran.code == 0, ran.err
+    assert (
+        telemetry("--url", empty_database_url, "export", "--all", "--output", str(second)).code == 0
+    )
+    for name in ("chat_telemetry_log", "pr_traces", "pr_trace_events", "model_prices"):
+        before, after = (folder / f"{name}.csv" for folder in (first, second))
+        assert sorted(before.read_text().splitlines()) == sorted(after.read_text().splitlines())
+
+
+def test_traces_go_by_a_retention_of_their_own(loader: Loader) -> None:
+    loader.load(TRACES, records("pr_traces", [{"trace_id": "t"}]))
+    long_ago = happened(3, -9000 * 86400)
+    loader.load(EVENTS, records("pr_trace_events", [happened(1, 0), happened(2, 90), long_ago]))
+    assert times(loader)[0][2] == 9000 * 86400 + 90
+    policy = {"pr_trace_events": {"keep": "20 years", "column": "ts"}}
+    loader.load(EVENTS, records("pr_trace_events", [happened(1, 0)]), retention=policy)
+    assert loader.query("select count(*) from pr_trace_events") == [(2,)]
+    assert times(loader)[0][2] == 90

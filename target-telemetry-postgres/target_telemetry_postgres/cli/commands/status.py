@@ -27,7 +27,10 @@ if TYPE_CHECKING:
     from target_telemetry_postgres.postgres.database import Database
 
 # Whose newest times tell whether GitHub or the files are behind.
-_WATCHED = ("workflow_runs", "llm_calls")
+_WATCHED = (
+    "workflow_runs", "llm_calls", "token_estimation_v2_events", "chat_telemetry_log",
+    "pr_trace_events",
+)  # fmt: skip
 _STREAMS = (
     output.Column("stream"),
     output.Column("last loaded (UTC)"),
@@ -92,7 +95,11 @@ def collect(session: Session, database: Database, streams: tuple[str, ...]) -> d
     with session.reading(database) as reader:
         columns = existing_columns(reader)
         health = health_of(reader) if reader.store.name("pipeline_health") in columns else []
-        latest = [newest(reader, table) for table in _WATCHED if reader.store.owns(table)]
+        latest = [
+            newest(reader, table)
+            for table in _WATCHED
+            if reader.store.owns(table) and MODELLED[table].time in columns.get(table, {})
+        ]
         bookmarks = meltano_state(reader)
     return {
         "database": database.describe(),
