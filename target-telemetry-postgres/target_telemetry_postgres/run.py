@@ -265,8 +265,8 @@ class Run:
         self._close("succeeded", None)
 
     def _note_prices(self) -> None:
-        """Chat requests are priced by SQL, which needs to know what their models cost."""
-        if not self._ledger.has_written(model_prices.CHAT):
+        """Reports price in SQL, which needs to know what models cost."""
+        if not any(map(self._ledger.has_written, (model_prices.CHAT, model_prices.CALLS))):
             return
         with explained(self._database), self._database.connect(purpose="prices") as connection:
             try:
@@ -274,8 +274,7 @@ class Run:
                 connection.commit()
             except psycopg.errors.InsufficientPrivilege as error:
                 self._logger.warning(
-                    "What the models of chat requests cost could not be noted (%s); "
-                    "`telemetry grant` gives the right.",
+                    "What models cost could not be noted (%s); `telemetry grant` gives the right.",
                     sentence(error),
                 )
 

@@ -1,8 +1,9 @@
-"""The table `model_prices`: what the models of chat requests cost, so that SQL can price a request.
+"""The table `model_prices`: what models cost, so that SQL can price a request or a saving.
 
 A chat request has no cost of its own; the reports price each one at its own date. So every model
-that a request names is looked up here, in all its dated prices. Rows that somebody added have no
-`source` and are never touched, nor is anything added to a model that has such a row.
+that a request names is looked up here, in all its dated prices, and so is every model of an LLM
+call that could be priced: what a cache saved is the difference of two prices. Rows that somebody
+added have no `source` and are never touched, nor is anything added to a model that has such a row.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from genai_prices.types import ModelPrice, PriceCalculation, TieredPrices
 
 CHAT: Final = "chat_telemetry_log"
+CALLS: Final = "llm_calls"
 TABLE: Final = "model_prices"
 
 #: A price without a date holds for every call there ever was.
@@ -40,16 +42,35 @@ class Rate(NamedTuple):
     source: str
 
 
-def learn(connection: psycopg.Connection[Any], schema: str, prices: Prices) -> int:
-    """Bring the prices of all models that requests name up to date; how many rows that changed."""
-    changed = 0
-    for table in (CHAT, TABLE):
-        found = connection.execute("select to_regclass(%s)", [f'"{schema}"."{table}"']).fetchone()
-        if found is None or found[0] is None:
-            return 0
-    for model in _models(connection, schema):
-        changed += _store(connection, schema, model, list(rates_of(model, prices)))
-    return changed
+def learn(
+    connection: psycopg.Connection[Any], schema: str, prices: Prices, *, again: bool = False
+) -> int:
+    """Bring the prices of models up to date.
+
+    Args:
+        connection: To the database; it is not committed.
+        schema: Where the tables are.
+        prices: What models cost.
+        again: Look up the models of LLM calls whose prices are known already, too.
+
+    Returns:
+        How many rows that changed.
+    """
+    if not _is_there(connection, schema, TABLE):
+        return 0
+    models: set[str] = set()
+    if _is_there(connection, schema, CHAT):
+        models.update(_models_of_requests(connection, schema))
+    if _is_there(connection, schema, CALLS):
+        models.update(_models_of_calls(connection, schema, again=again))
+    return sum(
+        _store(connection, schema, model, list(rates_of(model, prices))) for model in sorted(models)
+    )
+
+
+def _is_there(connection: psycopg.Connection[Any], schema: str, table: str) -> bool:
+    found = connection.execute("select to_regclass(%s)", [f'"{schema}"."{table}"']).fetchone()
+    return found is not None and found[0] is not None
 
 
 def rates_of(model: str, prices: Prices) -> Iterator[Rate]:
@@ -104,7 +125,7 @@ def _at_size(part: Decimal | TieredPrices | None, size: int) -> Decimal:
     return reached[-1] if reached else part.base
 
 
-def _models(connection: psycopg.Connection[Any], schema: str) -> list[str]:
+def _models_of_requests(connection: psycopg.Connection[Any], schema: str) -> list[str]:
     """The models that requests name and that nobody has priced by hand."""
     query = sql.SQL(
         """
@@ -119,6 +140,33 @@ def _models(connection: psycopg.Connection[Any], schema: str) -> list[str]:
         """
     ).format(chat=sql.Identifier(schema, CHAT), prices=sql.Identifier(schema, TABLE))
     return [str(row[0]) for row in connection.execute(query).fetchall()]
+
+
+def _models_of_calls(connection: psycopg.Connection[Any], schema: str, *, again: bool) -> list[str]:
+    """The models whose newest call was priced by estimate: one look into an index for each."""
+    query = sql.SQL(
+        """
+        with recursive named as (
+          (select model from {calls} where model is not null order by model limit 1)
+          union all
+          select (
+            select c.model from {calls} c where c.model > named.model order by c.model limit 1
+          )
+          from named
+          where named.model is not null
+        )
+        select model from named
+        where model is not null
+          and not exists (
+            select from {prices} p where p.model = named.model and (p.source is null or not %s)
+          )
+          and (
+            select c.cost_source from {calls} c where c.model = named.model
+            order by c."timestamp" desc nulls last limit 1
+          ) = 'estimated'
+        """
+    ).format(calls=sql.Identifier(schema, CALLS), prices=sql.Identifier(schema, TABLE))
+    return [str(row[0]) for row in connection.execute(query, [again]).fetchall()]
 
 
 def _store(

@@ -216,7 +216,7 @@ def test_each_report_answers_without_and_with_data(
     insert(
         database,
         "llm_calls",
-        call(1, session_id="s", ttft_ms=300, duration_ms=900),
+        call(1, session_id="s", ttft_ms=300, duration_ms=900, cache_read_tokens=10),
         call(2, model="new", estimated_cost=None, success=False),
         call(3, timestamp=datetime.now(timezone.utc) - timedelta(hours=1)),
     )

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from support.sample_rows import NOON, call, insert
 from support.telemetry_command import telemetry
+from target_telemetry_postgres.pricing.model_prices import learn
+from target_telemetry_postgres.pricing.prices import Prices
 
 if TYPE_CHECKING:
     from target_telemetry_postgres.postgres.database import Database
@@ -161,6 +164,66 @@ def test_prompts_that_got_worse(report: Any) -> None:
     assert (plan["cost_per_call"], plan["cost_per_call_earlier"]) == (0.3, 0.00021)
     assert (new["prompt"], new["calls"], new["calls_earlier"], new["z"]) == ("new", 3, 0, None)
     assert new["output_tokens"] == 7
+
+
+def test_what_caches_saved_at_the_price_of_the_day(report: Any, database: Database) -> None:
+    price = {
+        "model": "m", "input_usd_per_million": 2, "cached_input_usd_per_million": "0.5",
+        "output_usd_per_million": 9,
+    }  # fmt: skip
+    insert(
+        database,
+        "model_prices",
+        price | {"valid_from": "2026-01-01"},
+        price | {"valid_from": "2026-02-01", "input_usd_per_million": 1},
+    )
+    cached = {"model": "m", "input_tokens": 1_000_000}
+    rows = report(
+        "cache-savings",
+        # 400,000 at 0.5 less, 800,000 at 1.5 less, and nothing
+        call(1, cache_read_tokens=400_000, cache_write_tokens=100, **cached),
+        call(2, cache_read_tokens=800_000, timestamp=NOON - timedelta(days=1), **cached),
+        call(3, cache_read_tokens=0, **cached),
+        call(4, cache_read_tokens=None, **cached),
+        call(5, cache_read_tokens=10, model="unknown"),
+    )
+    assert rows[0] == {
+        "model": "m", "calls": 3, "calls_with_hits": 2, "input_tokens": 3_000_000,
+        "read_tokens": 1_200_000, "written_tokens": 100, "read_share": 0.4, "saved": 1.4,
+        "calls_without_price": 0,
+    }  # fmt: skip
+    assert (rows[1]["saved"], rows[1]["calls_without_price"]) == (None, 1)
+
+
+def test_a_load_notes_what_the_models_of_its_calls_cost(
+    database: Database, database_url: str
+) -> None:
+    insert(
+        database,
+        "llm_calls",
+        call(1, model="gpt-4o"),
+        call(2, model="gpt-4o-mini"),
+        call(3, model="provided", cost_source="provided"),
+        call(4, model="nobody-knows-it"),
+        call(5, model=None),
+    )
+    insert(
+        database,
+        "model_prices",
+        {
+            "model": "gpt-4o-mini", "valid_from": "2026-01-01", "input_usd_per_million": 7,
+            "cached_input_usd_per_million": 7, "output_usd_per_million": 7,
+        },
+    )  # fmt: skip
+    with database.connect() as connection:
+        assert learn(connection, database.schema, Prices({}, {})) == 1
+        noted = connection.execute(
+            "select model, input_usd_per_million, cached_input_usd_per_million"
+            " from telemetry.model_prices order by 1"
+        ).fetchall()
+        assert noted == [("gpt-4o", Decimal("2.5"), Decimal("1.25")), ("gpt-4o-mini", 7, 7)]
+        assert learn(connection, database.schema, Prices({}, {})) == 0
+        assert learn(connection, database.schema, Prices({}, {}), again=True) == 0
 
 
 def test_a_reader_is_told_of_a_column_that_is_closed(database: Database, database_url: str) -> None:

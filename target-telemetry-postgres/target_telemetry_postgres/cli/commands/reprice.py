@@ -74,7 +74,7 @@ def command(
     with session.database() as database:
         changes = reprice(database, prices, since=since, model=model, dry_run=dry_run)
         with database.connect(purpose="prices") as connection:
-            noted = learn(connection, database.schema, prices)
+            noted = learn(connection, database.schema, prices, again=True)
             if dry_run:
                 connection.rollback()
     if as_json:
@@ -94,7 +94,7 @@ def command(
     click.echo(f"{changed} {verb} another cost ({book_version()}).")
     if noted:
         done = "would be" if dry_run else "were"
-        click.echo(f"{output.count(noted, 'price')} of the models of chat requests {done} noted.")
+        click.echo(f"{output.count(noted, 'price')} of models {done} noted.")
 
 
 def _line(change: ModelChange) -> list[str]:
