@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from hypothesis import strategies as st
 
 from target_telemetry_postgres.rows.plan import Field, Plan
+from target_telemetry_postgres.schema.drafts import translated
 from target_telemetry_postgres.schema.pg_types import fitted, postgres_type
 
 if TYPE_CHECKING:
@@ -36,6 +37,22 @@ SCALARS: list[dict[str, Any]] = [
     {"anyOf": [{"type": "string", "maxLength": 1}, {"type": "integer"}]},
     {"anyOf": [{"type": "string", "format": "date-time"}, {"type": ["string", "null"]}]},
     {"not": {"type": "string"}},
+    {"type": ["number", "null"], "multipleOf": Decimal("0.5")},
+    {"type": "number", "maximum": 5, "exclusiveMaximum": True},
+    {"type": ["integer", "null"], "minimum": "1", "exclusiveMinimum": False},
+    {"type": ["null", "datetime"]},
+    {"type": "string", "pattern": "(?<name>a)"},
+    {"oneOf": [{"type": "integer"}, {"type": "number"}]},
+    {"oneOf": [{"type": "string", "maxLength": 1}, {"type": "string", "minLength": 1}]},
+    {"oneOf": [{"type": "null"}, {"type": "integer", "maximum": 5}]},
+    {"oneOf": [{"type": ["string", "null"]}, {}]},
+    {"type": "string", "maxLength": 2, "anyOf": [{"maxLength": 4}, {"minLength": 1}]},
+    {
+        "anyOf": [{"type": "integer"}, {"type": "string"}],
+        "oneOf": [{"type": "integer"}, {"const": "a"}],
+    },
+    {"allOf": [{"type": "integer", "minimum": 1}, {"type": "number", "minimum": 5}]},
+    {"allOf": [{"type": ["string", "null"]}, {"maxLength": 1}]},
     {},
 ]
 SCHEMAS = st.recursive(
@@ -111,10 +128,11 @@ class Log:
 
 
 def plan(properties: dict[str, Any], key: Sequence[str] = (), *, validate: bool) -> Plan:
+    whole, _ = translated({"type": "object", "properties": properties})
     fields = [
-        Field(name, fitted(name).name, postgres_type(one), one) for name, one in properties.items()
+        Field(name, fitted(name).name, postgres_type(one), one)
+        for name, one in whole["properties"].items()
     ]
-    whole = {"type": "object", "properties": properties}
     return Plan("s", whole, key, fields, validate=validate, logger=Log())  # type: ignore[arg-type]
 
 

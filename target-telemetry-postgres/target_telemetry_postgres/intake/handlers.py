@@ -16,6 +16,7 @@ from target_telemetry_postgres.rows.block_decoder import TextRows
 from target_telemetry_postgres.rows.plan import Rejected
 from target_telemetry_postgres.rows.rejection import Rejection
 from target_telemetry_postgres.schema.definition import define
+from target_telemetry_postgres.schema.drafts import translated
 from target_telemetry_postgres.schema.validation import expanded
 from target_telemetry_postgres.write.lineages import line_of
 
@@ -271,7 +272,14 @@ class Handlers:
             return
         self._has_begun = True
         self._waiting.flush()
-        self._mapper.register_raw_stream_schema(stream, expanded(schema), key)
+        read, left_out = translated(expanded(schema))
+        if left_out:
+            self._logger.warning(
+                "Stream '%s': what its SCHEMA says here has no meaning and is ignored: %s.",
+                stream,
+                "; ".join(left_out),
+            )
+        self._mapper.register_raw_stream_schema(stream, read, key)
         source = Source(schema, key)
         for stream_map in self._mapper.stream_maps[stream]:
             if not isinstance(stream_map, RemoveRecordTransform):

@@ -19,6 +19,7 @@ from target_telemetry_postgres.rows import values
 from target_telemetry_postgres.schema.msgspec_types import (
     CONSTRAINTS,
     Inexpressible,
+    alternatives,
     checking_type,
     only,
     single,
@@ -95,7 +96,7 @@ def _strict(schema: Json, pg_type: str, *, null_ok: bool) -> tuple[Any, Fix | No
     base = base_type(pg_type)
     if base == JSONB:
         return msgspec.Raw, RawJson(schema, null_ok=null_ok)
-    choices = [one for one in variants(schema) if one["type"] != "null"]
+    choices = [one for one in alternatives(schema) if one["type"] != "null"]
     kinds = {one["type"] for one in choices}
     if element_type(pg_type) is not None:
         return _array(choices, pg_type)
@@ -176,7 +177,7 @@ def _array(choices: list[dict[str, Any]], pg_type: str) -> tuple[Any, Fix]:
     one = single(choices)
     only([one], {"type", "items"})
     element = element_type(pg_type)
-    items = [each for each in variants(one["items"]) if each["type"] != "null"]
+    items = [each for each in alternatives(one["items"]) if each["type"] != "null"]
     kinds = {each["type"] for each in items}
     inner: Any
     if element == "text" and kinds == {"string"}:
@@ -263,8 +264,7 @@ class RawJson:
 
 
 def _inside_check(schema: Json) -> Fix | None:
-    choices = variants(schema)
-    if all(one["type"] is None and not (CONSTRAINTS & one.keys()) - {"type"} for one in choices):
+    if not CONSTRAINTS & schema.keys():
         return None
     try:
         return msgspec.json.Decoder(checking_type(schema)).decode

@@ -86,6 +86,45 @@ def single(choices: list[dict[str, Any]]) -> dict[str, Any]:
     return bare[0]
 
 
+def alternatives(schema: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """The variants of a schema, where a value is good exactly if it is good for one of them.
+
+    Raises:
+        Inexpressible: If they say less, or more: limits beside limits, one of several that overlap.
+    """
+    _only_alternatives(schema)
+    return variants(schema)
+
+
+def _only_alternatives(schema: Mapping[str, Any]) -> None:
+    words = {"anyOf", "oneOf", "allOf"} & schema.keys()
+    if not words:
+        return
+    if words == {"allOf"} or len(words) > 1:
+        raise Inexpressible(schema)
+    (word,) = words
+    beside = (CONSTRAINTS & schema.keys()) - {word}
+    kinds: list[set[Any]] = []
+    for choice in schema[word]:
+        if not isinstance(choice, Mapping) or CONSTRAINTS & choice.keys() & beside:
+            raise Inexpressible(schema)
+        _only_alternatives(choice)
+        common = {name: value for name, value in schema.items() if name != word}
+        kinds.append({one["type"] for one in variants({**common, **choice})})
+    if word == "oneOf":
+        _refuse_overlaps(kinds)
+
+
+def _refuse_overlaps(kinds: list[set[Any]]) -> None:
+    """A value that several of `oneOf` allow is not allowed."""
+    seen: set[Any] = set()
+    for some in kinds:
+        wide = some | ({"integer", "number"} if some & {"integer", "number"} else set())
+        if seen & wide or (None in wide and len(kinds) > 1):
+            raise Inexpressible(kinds)
+        seen |= wide
+
+
 def string_type(choices: list[dict[str, Any]]) -> Any:
     """The type of these strings.
 
@@ -111,7 +150,7 @@ def checking_type(schema: Any) -> Any:
     """
     if not isinstance(schema, Mapping):
         raise Inexpressible(schema)
-    return Union[tuple(_variant_type(one) for one in variants(schema))]  # noqa: UP007 - of values
+    return Union[tuple(_variant_type(one) for one in alternatives(schema))]  # noqa: UP007 - of values
 
 
 _TYPES: Final[dict[str | None, Any]] = {

@@ -5,11 +5,13 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
-from jsonschema import validators
+from jsonschema import ValidationError, validators
 from singer_sdk.sinks.core import JSONSchemaValidator
 from singer_sdk.typing import DEFAULT_JSONSCHEMA_VALIDATOR
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from target_telemetry_postgres.schema.pg_types import Json
 
 
@@ -20,8 +22,37 @@ def _is_integer(_: Any, instance: Any) -> bool:
     return bool(DEFAULT_JSONSCHEMA_VALIDATOR.TYPE_CHECKER.is_type(instance, "integer"))
 
 
+def _multiple_of(validator: Any, divisor: Any, instance: Any, _: Any) -> Iterator[ValidationError]:
+    """Exactly, for numbers of any size: by their digits and exponents, never by dividing them."""
+    if validator.is_type(instance, "number") and not _divides(_parts(divisor), _parts(instance)):
+        yield ValidationError(f"{instance!r} is not a multiple of {divisor}")
+
+
+def _parts(number: Any) -> tuple[int, int] | None:
+    """A number as digits and a power of ten; None if it is none."""
+    if isinstance(number, int):
+        return abs(number), 0
+    decimal = number if isinstance(number, Decimal) else Decimal(repr(number))
+    _, digits, exponent = decimal.as_tuple()
+    return (int(Decimal((0, digits, 0))), exponent) if isinstance(exponent, int) else None
+
+
+def _divides(divisor: tuple[int, int] | None, number: tuple[int, int] | None) -> bool:
+    if divisor is None or number is None:
+        return False
+    (by, by_power), (digits, power) = divisor, number
+    if digits == 0:
+        return True
+    apart = power - by_power
+    if apart >= 0:
+        return digits * pow(10, apart, by) % by == 0
+    # Only a number that ends in as many zeros can be a multiple.
+    return -apart <= digits.bit_length() and digits % (by * 10**-apart) == 0
+
+
 _Exact = validators.extend(  # type: ignore[no-untyped-call] # their stubs leave it out
     DEFAULT_JSONSCHEMA_VALIDATOR,
+    validators={"multipleOf": _multiple_of},
     type_checker=DEFAULT_JSONSCHEMA_VALIDATOR.TYPE_CHECKER.redefine("integer", _is_integer),
 )
 

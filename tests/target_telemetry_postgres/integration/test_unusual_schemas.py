@@ -100,3 +100,34 @@ def test_a_key_may_become_nullable_in_a_table_that_was_overwritten(loader: Loade
         schema("s", {"id": {"type": ["null", "integer"]}}, ["id"]), record("s", {"id": None})
     )
     assert loader.table("s") == [{"id": 1}, {"id": None}]
+
+
+def test_a_stream_in_draft_4_is_loaded_and_what_means_nothing_is_told_once(
+    loader: Loader, caplog: pytest.LogCaptureFixture
+) -> None:
+    number = {
+        "type": ["null", "number"],
+        "multipleOf": 0.01,
+        "minimum": -(10**18),
+        "exclusiveMinimum": True,
+        "maximum": 10**18,
+        "exclusiveMaximum": True,
+    }
+    stream = schema(
+        "s",
+        {
+            "id": {"type": "integer", "required": True},
+            "n": number,
+            "d": {"type": ["null", "date"]},
+            "t": {"type": "string", "maxLength": "3", "pattern": "(?<year>x)"},
+        },
+        ["id"],
+    )
+    loader.load(stream, stream, record("s", {"id": 1, "n": 1.25, "d": "2024-01-01", "t": "abc"}))
+    assert loader.types("s") == {"id": "bigint", "n": "numeric", "d": "date", "t": "text"}
+    assert caplog.text.count("Stream 's': what its SCHEMA says here has no meaning") == 1
+    assert "t.pattern" in caplog.text
+    with pytest.raises(InvalidRecord, match="not a multiple"):
+        loader.load(stream, record("s", {"id": 2, "n": 1.255}))
+    with pytest.raises(InvalidRecord, match="required"):
+        loader.load(stream, record("s", {"n": 1}))
