@@ -96,6 +96,45 @@ def job(number: int, run_id: int, **more: Any) -> dict[str, Any]:
     } | more
 
 
+def deployment(number: int, **more: Any) -> dict[str, Any]:
+    begun = NOON + timedelta(hours=number)
+    return {
+        "deployment_id": number,
+        "repository": "octo/repo",
+        "environment": "production",
+        "commit_sha": f"{number:040x}",
+        "deployed_at": begun,
+        "succeeded_at": begun + timedelta(minutes=3),
+    } | more
+
+
+def annotation(number: int, job_id: int, **more: Any) -> dict[str, Any]:
+    return {
+        "annotation_id": uuid.UUID(int=number),
+        "github_job_id": job_id,
+        "repository": "octo/repo",
+        "job_name": "test",
+        "annotation_level": "failure",
+        "message": "Process completed with exit code 1.",
+        "job_completed_at": NOON + timedelta(hours=number),
+    } | more
+
+
+def usage(number: int, **more: Any) -> dict[str, Any]:
+    return {
+        "usage_id": uuid.UUID(int=number),
+        "owner": "octo",
+        "usage_date": NOON.date(),
+        "product": "Actions",
+        "sku": "Actions Linux",
+        "repository": "octo/repo",
+        "quantity": 10,
+        "unit_type": "minutes",
+        "gross_amount": "0.06",
+        "net_amount": "0.05",
+    } | more
+
+
 def call(number: int, **more: Any) -> dict[str, Any]:
     return {
         "call_id": uuid.UUID(int=number),

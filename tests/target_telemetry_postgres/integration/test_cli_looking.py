@@ -10,7 +10,20 @@ from uuid import UUID
 import pytest
 from psycopg import sql
 
-from support.sample_rows import NOON, call, chat, event, insert, job, run, snapshot, trace
+from support.sample_rows import (
+    NOON,
+    annotation,
+    call,
+    chat,
+    deployment,
+    event,
+    insert,
+    job,
+    run,
+    snapshot,
+    trace,
+    usage,
+)
 from support.telemetry_command import telemetry
 from target_telemetry_postgres.cli.commands.report import relations_of, report_names
 
@@ -221,6 +234,9 @@ def test_each_report_answers_without_and_with_data(
         call(3, timestamp=datetime.now(timezone.utc) - timedelta(hours=1)),
     )
     insert(database, "coverage_snapshots", snapshot(1), snapshot(2, branch="faster"))
+    insert(database, "deployments", deployment(1), deployment(2, succeeded_at=None))
+    insert(database, "job_annotations", annotation(1, 1))
+    insert(database, "billing_usage", usage(1))
     answered = {"sql_model": "gpt-4o", "generated_sql": "select 1", "ttfb_ms": 5}
     insert(database, "chat_telemetry_log", chat(1, **answered, error_type="timeout"))
     insert(database, "pr_traces", trace(1, status="merged"))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from importlib.resources import files
 from typing import TYPE_CHECKING
@@ -47,6 +48,17 @@ def report_names() -> list[str]:
     )
 
 
+def teams_of(_: click.Context, __: click.Parameter, value: str | None) -> str:
+    """Read `pattern=team,…` as a JSON list of pairs, in their order."""
+    pairs = [part.partition("=")[::2] for part in (value or "").split(",") if part.strip()]
+    for pattern, team in pairs:
+        if not (pattern.strip() and team.strip()):
+            raise click.BadParameter(
+                f"'{pattern}' has no team: write owner/name=team, with * for any part of the name."
+            )
+    return json.dumps([[pattern.strip(), team.strip()] for pattern, team in pairs])
+
+
 @click.command(
     name="report",
     epilog="""\b
@@ -77,6 +89,13 @@ Example:
     "--base", metavar="REF", help="coverage-change: the branch or commit to compare with."
 )
 @click.option("--head", metavar="REF", help="coverage-change: only this branch or commit.")
+@click.option(
+    "--teams",
+    metavar="MAP",
+    envvar="TELEMETRY_TEAMS",
+    callback=teams_of,
+    help="bill-back: whose repositories are whose: octo/api-*=platform,octo/*=product.",
+)
 @click.option("--limit", type=click.IntRange(min=1), default=20, show_default=True, help="Rows.")
 @click.option("--sql", "show_sql", is_flag=True, help="Print the query instead of its answer.")
 @output.json_option
@@ -91,6 +110,7 @@ def command(
     compare: bool,
     base: str | None,
     head: str | None,
+    teams: str,
     limit: int,
     show_sql: bool,
     as_json: bool,
@@ -107,7 +127,7 @@ def command(
             click.echo(query_of(known).decode().replace("%%", "%").rstrip() + ";")
         return
     period = Period.of(since, until)
-    more = {"base": base, "head": head, "limit": limit}
+    more = {"base": base, "head": head, "teams": teams, "limit": limit}
     with session.reading() as reader:
         ask = compared if compare else answer
         answers = (
