@@ -28,7 +28,7 @@ FIXTURES = Path(__file__).parent / "fixtures"
 # A state after every batch, so that one in the middle is to be had from a small file.
 OFTEN = (
     "-c",
-    "import tap_llm_csv.sync as s; s.STATE_ROWS = 1; import tap_llm_csv.__main__ as m; m.main()",
+    "import tap_llm_csv.sync as s; s.STATE_SECONDS = 0; import tap_llm_csv.__main__ as m; m.main()",
 )
 # What a dump says to psql, and to no server.
 FOR_PSQL = ("\\", "SET ", "--", "SELECT pg_catalog.set_config")

@@ -22,7 +22,6 @@ from tap_llm_csv.errors import FileError
 
 HEAD_BYTES = 4096
 TAIL_BYTES = 256
-_GZIP = b"\x1f\x8b"
 MAX_REJECT_RANGES = 100
 
 # What reading may raise; a damaged compressed file has errors of its own.
@@ -72,6 +71,8 @@ class Bookmark:
         header: Where the header begins and ends that is in force at `offset`.
         head: How many of the first bytes were hashed, and their hash.
         tail: The hash of the last bytes before `offset`.
+        disk: Size and time of the file on the disk when it was read up to here, where a later write
+            would have changed them.
         stored: Of a file that is read as a whole: its size, time and hash on the disk.
         packed: Of a compressed file that was read: its size, and a hash of its last bytes, which
             hold the checksum and length of what is in it.
@@ -92,6 +93,7 @@ class Bookmark:
     counts: Counts = field(default_factory=Counts)
     first: str | None = None
     last: str | None = None
+    disk: tuple[int, int] | None = None
     stored: tuple[int, int, str] | None = None
     packed: tuple[int, str] | None = None
     rejects: list[tuple[int, int, int, int]] = field(default_factory=list)
@@ -151,16 +153,6 @@ def is_same(file: IO[bytes], size: int | None, bookmark: Bookmark) -> bool:
     return anchors(file, bookmark.offset)[1] == bookmark.tail
 
 
-def packed_as(path: str) -> tuple[int, str] | None:
-    """Return what tells a compressed file from others; None for one that is not compressed."""
-    with open(path, "rb") as file:
-        if file.read(2) != _GZIP:
-            return None
-        size = file.seek(0, os.SEEK_END)
-        file.seek(max(0, size - TAIL_BYTES))
-        return size, digest_of(file.read())
-
-
 def hash_file(path: str) -> str:
     """Return a hash of all bytes of a file as it is stored."""
     digest = blake2b(digest_size=16)
@@ -170,11 +162,21 @@ def hash_file(path: str) -> str:
     return digest.hexdigest()
 
 
-def stored_as(path: str, known: tuple[int, int, str] | None) -> tuple[int, int, str]:
-    """Return a file's size, time and hash; the hash is `known` where nothing speaks against it."""
+def stored_as(
+    path: str, known: tuple[int, int, str] | None, data: bytes | None = None
+) -> tuple[int, int, str]:
+    """Return a file's size, time and hash; the hash is `known` where nothing speaks against it.
+
+    Args:
+        path: The file.
+        known: What it was before.
+        data: All that is in it, where that is at hand.
+    """
     status = os.stat(path)
     if known is not None and known[:2] == (status.st_size, status.st_mtime_ns):
         return known
+    if data is not None and len(data) == status.st_size:
+        return status.st_size, status.st_mtime_ns, blake2b(data, digest_size=16).hexdigest()
     return status.st_size, status.st_mtime_ns, hash_file(path)
 
 

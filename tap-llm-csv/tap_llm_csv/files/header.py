@@ -7,8 +7,9 @@ from itertools import islice
 from typing import TYPE_CHECKING
 
 from tap_llm_csv.errors import FileError
-from tap_llm_csv.files.bookmark import READ_ERRORS, open_data, unreadable
+from tap_llm_csv.files.bookmark import READ_ERRORS, unreadable
 from tap_llm_csv.files.job import Header
+from tap_llm_csv.files.look import PEEK_BYTES, refuse_others
 from tap_llm_csv.reading.document import is_document
 from tap_llm_csv.reading.reader import MAX_OBJECT_BYTES, MAX_RECORD_BYTES
 from tap_llm_csv.reading.text_format import detect, sniff_delimiter, split_line
@@ -16,41 +17,49 @@ from tap_llm_csv.reading.text_format import detect, sniff_delimiter, split_line
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from tap_llm_csv.files.job import Job
+    from tap_llm_csv.files.job import Matched
     from tap_llm_csv.reading.text_format import TextFormat
 
-PEEK_BYTES = 64 * 1024
 # A header, and a first row as long as any may be.
 PEEK_LIMIT = MAX_RECORD_BYTES + 4 * PEEK_BYTES
 _SEPARATOR_LINE = re.compile(r'^"?sep=([^"])"?$', re.IGNORECASE)
 
 
-def read_header(job: Job) -> Header | None:
+def read_header(job: Matched) -> Header | None:
     """Read a file's header and first row; None where the header is not complete yet.
 
     Raises:
         FileError: The file cannot be read or decoded.
     """
-    try:
-        with open_data(job.path, compressed=job.compressed) as file:
-            head = file.read(PEEK_BYTES)
-            text = detect(head, job.spec.encoding)
-            limit = PEEK_LIMIT
-            if head[text.start :].lstrip()[:1] in {b"{", b"["}:
-                limit += MAX_OBJECT_BYTES
-            while True:
-                header = _header_in(head, text, job.spec.delimiter)
-                if header is not None and text.first_cut(header.after):
-                    return header
-                more = file.read(max(4 * PEEK_BYTES, len(head))) if len(head) < limit else b""
-                if not more:
-                    break
-                head += more
-    except READ_ERRORS as error:
-        raise unreadable(job.path, error) from error
+    head = job.head
+    refuse_others(head)
+    text = detect(head, job.spec.encoding)
+    limit = PEEK_LIMIT
+    if head[text.start :].lstrip()[:1] in {b"{", b"["}:
+        limit += MAX_OBJECT_BYTES
+    header = _header_in(head, text, job.spec.delimiter)
+    if (header is None or not text.first_cut(header.after)) and not job.is_whole:
+        head, header = _look_further(job, text, limit)
     if header is None and (job.is_final or len(head) >= limit):
         header = _header_in(head, text, job.spec.delimiter, closing=True)
     return header
+
+
+def _look_further(job: Matched, text: TextFormat, limit: int) -> tuple[bytes, Header | None]:
+    """Read as much of a file as its header and first row take, and look for them in it."""
+    try:
+        with job.open() as file:
+            head = file.read(PEEK_BYTES)
+            while True:
+                header = _header_in(head, text, job.spec.delimiter)
+                if header is not None and text.first_cut(header.after):
+                    return head, header
+                more = file.read(max(4 * PEEK_BYTES, len(head))) if len(head) < limit else b""
+                if not more:
+                    return head, header
+                head += more
+    except READ_ERRORS as error:
+        raise unreadable(job.path, error) from error
 
 
 def _header_in(
@@ -95,7 +104,7 @@ def _lines_of(
         begin += len(raw)
 
 
-def header_at(job: Job, span: tuple[int, int], header: Header) -> tuple[str, ...]:
+def header_at(job: Matched, span: tuple[int, int], header: Header) -> tuple[str, ...]:
     """Read a header again that a bookmark says is in force.
 
     Raises:
@@ -104,7 +113,7 @@ def header_at(job: Job, span: tuple[int, int], header: Header) -> tuple[str, ...
     if span == header.span:
         return header.cells
     try:
-        with open_data(job.path, compressed=job.compressed) as file:
+        with job.open() as file:
             file.seek(span[0])
             line = file.read(span[1] - span[0]).decode(header.text.encoding)
     except (*READ_ERRORS, UnicodeDecodeError) as error:

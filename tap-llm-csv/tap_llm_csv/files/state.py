@@ -37,6 +37,8 @@ def to_json(bookmark: Bookmark) -> dict[str, Any]:
             state["window"] += window.header
         if window.seen:
             state["seen"] = dict(window.seen)
+    if bookmark.disk is not None and bookmark.stored is None:
+        state["disk"] = list(bookmark.disk)
     if bookmark.packed is not None:
         state["packed"] = list(bookmark.packed)
     if bookmark.rejects:
@@ -95,6 +97,7 @@ def from_json(state: Mapping[str, Any]) -> Bookmark | None:
             first=first,
             last=last,
             stored=(int(stored[0]), int(stored[1]), str(stored[2])) if stored else None,
+            disk=_pair(state["disk"]) if "disk" in state else None,
             packed=(int(state["packed"][0]), str(state["packed"][1]))
             if "packed" in state
             else None,

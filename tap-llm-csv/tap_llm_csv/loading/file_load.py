@@ -21,6 +21,7 @@ from tap_llm_csv.records.cells import RowReject
 from tap_llm_csv.records.identity import Ordinals, uuid_of
 
 if TYPE_CHECKING:
+    from tap_llm_csv.files.watch import Watch
     from tap_llm_csv.loading.notices import Notices
     from tap_llm_csv.loading.refusals import Place
     from tap_llm_csv.output.emit import Output
@@ -51,6 +52,7 @@ class FileLoad:
         *,
         paths: Sequence[str] = (),
         notices: Notices | None = None,
+        watch: Watch | None = None,
     ) -> None:
         self.bookmark = bookmark
         self.ordinals = ordinals
@@ -61,6 +63,7 @@ class FileLoad:
         self._output = output
         self._paths = paths
         self._notices = notices
+        self._watch = watch
         self._plan: RowPlan | None = None
         # Every plan that rows were read by.
         self._plans: dict[int, RowPlan] = {}
@@ -112,6 +115,7 @@ class FileLoad:
 
         Raises:
             FileError: The file is given up; the bookmark says how far it was read.
+            RewrittenError: It is not what it was; nothing of the batch was sent.
         """
         for batch in self._reader.batches():
             block = self.ordinals.block
@@ -119,6 +123,8 @@ class FileLoad:
             self._counts = replace(self.bookmark.counts)
             plan = self._plan
             records, done = self._read_objects(batch) if plan is None else self._read(plan, batch)
+            if self._watch is not None:
+                self._watch.check(batch)
             self._refusals.check_ratio(self._counts, before=self.bookmark.counts.read, done=done)
             self._write(records)
             self._commit(batch, done)
@@ -126,6 +132,8 @@ class FileLoad:
             yield batch
             if self._refusals.stop is not None:
                 raise self._refusals.stop
+        if self._watch is not None:
+            self._watch.check(None)
         self._write_buckets()
         if self._notices is not None:
             for plan in self._plans.values():
@@ -377,6 +385,8 @@ class FileLoad:
             bookmark.line = batch.line + batch.first_line(done)
         else:
             bookmark.offset, bookmark.line = batch.end, batch.line + batch.line_count
+        if self._watch is not None:
+            self._watch.passed(batch, bookmark.offset)
 
     def _mark_window(self, block: int, window: Window) -> None:
         """Remember where the block before the current one begins."""

@@ -6,7 +6,6 @@ from dataclasses import replace
 from functools import partial
 from typing import IO, TYPE_CHECKING
 
-from tap_llm_csv.errors import FileError
 from tap_llm_csv.files.header import header_at
 from tap_llm_csv.loading.file_load import FileLoad
 from tap_llm_csv.loading.refusals import Place
@@ -15,7 +14,8 @@ from tap_llm_csv.reading.reader import Reader
 
 if TYPE_CHECKING:
     from tap_llm_csv.files.bookmark import Bookmark
-    from tap_llm_csv.files.job import Job
+    from tap_llm_csv.files.job import Ready
+    from tap_llm_csv.files.watch import Watch
     from tap_llm_csv.loading.notices import Notices
     from tap_llm_csv.output.emit import Output
     from tap_llm_csv.plans.choose import Planner
@@ -45,8 +45,8 @@ class Opening:
         return cls(planner, lenient, seen_at)
 
     def load(
-        self, job: Job, bookmark: Bookmark, file: IO[bytes], output: Output, ordinals: Ordinals,
-        *, limit: int | None, final: bool = True, file_id: str = "",
+        self, job: Ready, bookmark: Bookmark, file: IO[bytes], output: Output, ordinals: Ordinals,
+        *, limit: int | None, final: bool = True, file_id: str = "", watch: Watch | None = None,
     ) -> FileLoad:  # fmt: skip
         """Return what reads an open file from a bookmark on, once it is told to run.
 
@@ -59,13 +59,12 @@ class Opening:
             limit: Where to end; None reads on to the file's end.
             final: A last line without an end is a line.
             file_id: What the ledger calls the file.
+            watch: Whoever knows whether the file is still what it was.
 
         Raises:
             FileError: Its header is not there, or no dialect knows it.
         """
         header = job.header
-        if header is None:
-            raise FileError("unreadable", f"{job.path} has no header any more")
         file.seek(bookmark.offset)
         if header.is_document:
             reader: Reader = DocumentReader(
@@ -80,7 +79,7 @@ class Opening:
         load = FileLoad(
             bookmark, Place(file_id, job.path, header.text.encoding, self._seen_at), reader,
             partial(self._planner.plan, job.spec), self._settings, output, ordinals,
-            paths=job.spec.plan.paths, notices=self._notices,
+            paths=job.spec.plan.paths, notices=self._notices, watch=watch,
         )  # fmt: skip
         if header.delimiter:
             names = header_at(job, bookmark.header, header)

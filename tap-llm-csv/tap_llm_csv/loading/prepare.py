@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import io
+from dataclasses import replace
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from tap_llm_csv.errors import FileError
-from tap_llm_csv.files.bookmark import open_data, stored_as
+from tap_llm_csv.files.bookmark import HEAD_BYTES, digest_of, stored_as
 from tap_llm_csv.files.header import read_header
+from tap_llm_csv.files.job import Ready
+from tap_llm_csv.files.look import PEEK_BYTES
 from tap_llm_csv.plans.parts import Parts
 from tap_llm_csv.reading.document import read_document
 from tap_llm_csv.reading.reader import MAX_RECORD_BYTES, Broken, Reader
@@ -19,50 +22,79 @@ from tap_llm_csv.records.identity import short_hash
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from tap_llm_csv.files.job import Header, Job
+    from tap_llm_csv.files.job import Header, Matched
     from tap_llm_csv.plans.choose import Planner
     from tap_llm_csv.plans.plan import RowPlan
 
 CALLS_COMPARED = 32
+# Small files are kept until they are read, as long as they take no more than this together.
+CONTENT_BYTES = 32 * 1024 * 1024
 
 
-def prepare(job: Job, planner: Planner) -> bool:
-    """Look at a file's first rows and note what they say; False where there are none yet.
+class Preparer:
+    """Makes files ready; keeps small ones in memory, so that they need not be opened again."""
 
-    Raises:
-        FileError: It cannot be read, or no dialect knows it.
-    """
-    job.header = header = read_header(job)
-    if header is None:
-        return False
-    if header.is_document and not _is_whole(job, header):
-        return False
-    if header.delimiter:
-        plan = planner.for_file(job.spec, header.cells)
-    else:
-        plan = _plan_of_objects(job, header, planner)
-    job.plan = plan
-    if is_snapshot(job, plan):
-        known = job.bookmark.stored if job.bookmark is not None else None
-        job.stored = job.stored or stored_as(job.path, known)
-    job.first = _first_time(header, plan) or job.first
-    return True
+    def __init__(self, planner: Planner) -> None:
+        self._planner = planner
+        self._room = CONTENT_BYTES
+
+    def ready(self, job: Matched) -> Ready | None:
+        """Look at a file's first rows and note what they say; None where there are none yet.
+
+        Raises:
+            FileError: It cannot be read, or no dialect knows it.
+        """
+        header = read_header(job)
+        if header is None or (header.is_document and not _is_whole(job, header)):
+            return None
+        if header.delimiter:
+            plan = self._planner.for_file(job.spec, header.cells)
+        else:
+            plan = _plan_of_objects(job, header, self._planner)
+        ready = Ready(
+            **vars(job), header=header, plan=plan, first=None, first_call=None, named=None,
+            head_mark=digest_of(job.head[:HEAD_BYTES]),
+        )  # fmt: skip
+        if is_snapshot(job, header, plan) and ready.stored is None:
+            ready.stored = stored_as(job.path, None, job.head if job.is_whole else None)
+        known = job.bookmark.first if job.bookmark is not None else None
+        ready.first = _first_time(header, plan) or known
+        ready.first_call = next(iter(_first_calls(header, plan)), None)
+        ready.named = _name_of(ready)
+        header.after = b""
+        self._keep(ready)
+        return ready
+
+    def _keep(self, job: Ready) -> None:
+        size = len(job.head)
+        if job.is_whole and size <= self._room:
+            self._room -= size
+        else:
+            job.is_whole = False
+            # Enough to tell whether it still is this file when it is read.
+            job.head = job.head[:HEAD_BYTES]
+
+    def release(self, job: Ready) -> None:
+        """Forget a file's contents, once they were read."""
+        if job.is_whole:
+            self._room += len(job.head)
+        job.head, job.is_whole = b"", False
 
 
-def is_snapshot(job: Job, plan: RowPlan) -> bool:
+def is_snapshot(job: Matched, header: Header, plan: RowPlan) -> bool:
     """Tell whether a file is read as a whole: an export, or one whose rows are summed."""
-    if plan.key == "grain" or (job.header is not None and job.header.is_document):
+    if plan.key == "grain" or header.is_document:
         return True
     return job.spec.mode == "snapshot" if job.spec.mode else not plan.appended
 
 
-def _is_whole(job: Job, header: Header) -> bool:
+def _is_whole(job: Matched, header: Header) -> bool:
     """Have all of a document at hand; False where it is still being written.
 
     Raises:
         FileError: It will not become one that can be read.
     """
-    with open_data(job.path, compressed=job.compressed) as file:
+    with job.open() as file:
         file.seek(header.span[1])
         header.after, value = read_document(file, header.text)
     if isinstance(value, Broken):
@@ -82,7 +114,7 @@ def _is_whole(job: Job, header: Header) -> bool:
     return True
 
 
-def _plan_of_objects(job: Job, header: Header, planner: Planner) -> RowPlan:
+def _plan_of_objects(job: Matched, header: Header, planner: Planner) -> RowPlan:
     """Return the plan for the first JSON object that has one; what comes before is for the ledger.
 
     Raises:
@@ -112,19 +144,21 @@ def _first_time(header: Header, plan: RowPlan) -> str | None:
     return next((str(time) for time in times if time), None)
 
 
-def first_calls(job: Job) -> list[bytes]:
-    """Return what the first few calls of a prepared file were, without their ordinals."""
-    header, plan = job.header, job.plan
-    if header is None or plan is None:
+def first_calls(job: Ready) -> list[bytes]:
+    """Return what the first few calls of a file were, without their ordinals.
+
+    Raises:
+        FileError: It cannot be read.
+    """
+    with job.open() as file:
+        header = read_header(replace(job, head=file.read(PEEK_BYTES)))
+    if header is None:
         return []
-    return [
-        plan.identity(record) for record in islice(_first_records(header, plan), CALLS_COMPARED)
-    ]
+    return list(islice(_first_calls(header, job.plan), CALLS_COMPARED))
 
 
-def header_of(job: Job) -> tuple[str, ...]:
-    """Return the names under which a prepared file's first row is read."""
-    return job.plan.header if job.plan is not None else ()
+def _first_calls(header: Header, plan: RowPlan) -> Iterator[bytes]:
+    return (plan.identity(record) for record in _first_records(header, plan))
 
 
 def _first_records(header: Header, plan: RowPlan) -> Iterator[dict[str, Any]]:
@@ -148,13 +182,11 @@ def _record(cells: list[str], header: Header, plan: RowPlan) -> dict[str, Any] |
         return None
 
 
-def file_id_of(job: Job) -> str | None:
+def _name_of(job: Ready) -> str | None:
     """Name a file by its header and first row, an export by its path; None for one without rows."""
     if job.stored is not None:
         return short_hash("export", job.path)
     header = job.header
-    if header is None:
-        return None
     text, after = header.text, header.after
     is_whole = job.is_final or len(after) > MAX_RECORD_BYTES
     for line in text.split(after if is_whole else after[: text.cut(after)]):

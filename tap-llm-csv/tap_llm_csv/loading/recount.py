@@ -6,23 +6,30 @@ once more, without sending them. A log that was rotated goes on from the end of 
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from tap_llm_csv.errors import FileError
-from tap_llm_csv.files.bookmark import READ_ERRORS, Bookmark, Counts, Window, open_data
+from tap_llm_csv.files.bookmark import HEAD_BYTES, READ_ERRORS, Bookmark, Counts, Window
+from tap_llm_csv.files.job import Matched, Ready
+from tap_llm_csv.files.look import looked
+from tap_llm_csv.files.rotation import Ends
 from tap_llm_csv.loading.opening import Opening
-from tap_llm_csv.loading.prepare import first_calls, header_of, prepare
+from tap_llm_csv.loading.prepare import Preparer, first_calls
 from tap_llm_csv.records.identity import Ordinals
 
 if TYPE_CHECKING:
-    from tap_llm_csv.files.job import Job
-    from tap_llm_csv.files.rotation import Ends
+    from collections.abc import Mapping
+
+    from tap_llm_csv.files.job import Found
     from tap_llm_csv.loading.file_load import FileLoad
     from tap_llm_csv.plans.choose import Planner
     from tap_llm_csv.settings import Settings
 
 MAX_DEPTH = 8
+# Counts of files that were just read, so that the next one need not open them again.
+COUNTS_KEPT = 50_000
 
 
 class _Nowhere:
@@ -38,57 +45,99 @@ class _Nowhere:
 class Recounter:
     """Knows how the rows before a bookmark were numbered."""
 
-    def __init__(self, planner: Planner, settings: Settings, ends: Ends) -> None:
-        self._planner = planner
+    def __init__(self, planner: Planner, settings: Settings, preparer: Preparer) -> None:
         self._opening = Opening.again(planner, settings)
-        self._ends = ends
+        self._preparer = preparer
+        self._idle_seconds = settings.idle_seconds
+        self.ends = Ends(self._read_finished)
+        self._counts: OrderedDict[str, Mapping[bytes, int]] = OrderedDict()
+        self._counted = 0
 
-    def ordinals(self, job: Job, bookmark: Bookmark, depth: int = 0) -> tuple[Ordinals, Window]:
+    def ordinals(self, job: Found, bookmark: Bookmark, depth: int = 0) -> tuple[Ordinals, Window]:
         """Return the counter to go on with from a bookmark, and where its current block begins.
 
         Raises:
             FileError: A file cannot be read.
         """
         window = bookmark.window
-        previous: dict[bytes, int] = {}
-        if window.block == 0 and job.first is not None and depth < MAX_DEPTH:
-            if not bookmark.counts.read:
-                bookmark.follows = self._ends.before(job, job.first, self._begin_alike)
-            if (before := self._ends.get(bookmark.follows)) is not None:
-                previous = self.ordinals(*before, depth + 1)[0].counts()
+        previous: Mapping[bytes, int] = {}
+        if window.block == 0 and depth < MAX_DEPTH:
+            if not bookmark.counts.read and isinstance(job, Ready) and job.first is not None:
+                bookmark.follows = self.ends.before(job, job.first, self._begin_alike)
+            previous = self._counts_of(bookmark.follows, depth)
         counter = Ordinals(previous, block=window.block, recalled=window.seen)
-        if bookmark.offset <= window.offset:
-            return counter, window
-        if job.header is None and not prepare(job, self._planner):
+        if bookmark.offset <= window.offset or (ready := self._ready(job)) is None:
             return counter, window
         past = replace(
             bookmark, offset=window.offset, line=window.line, header=window.header,
             counts=Counts(), rejects=[],
         )  # fmt: skip
-        return counter, self._read_silently(job, past, bookmark.offset, counter).next_window
+        return counter, self._read_silently(ready, past, bookmark.offset, counter).next_window
 
-    def _begin_alike(self, one: Job, other: Job) -> bool:
-        """Tell whether the calls of two files begin alike: one log, exported anew or corrected.
+    def keep(self, file_id: str, ordinals: Ordinals) -> None:
+        """Remember how a file's last rows were numbered."""
+        counts = ordinals.counts()
+        self._counted += len(counts)
+        self._counts[file_id] = counts
+        while self._counted > COUNTS_KEPT:
+            self._counted -= len(self._counts.popitem(last=False)[1])
+
+    def _counts_of(self, file_id: str | None, depth: int) -> Mapping[bytes, int]:
+        """How many equal rows a file ended with, those of the files before it included."""
+        if file_id is not None and file_id in self._counts:
+            return self._counts[file_id]
+        before = self.ends.get(file_id)
+        return {} if before is None else self.ordinals(*before, depth + 1)[0].counts()
+
+    def _ready(self, found: Found) -> Ready | None:
+        """Make a file ready to be read once more, whatever bookmark it has."""
+        if isinstance(found, Ready):
+            return found
+        with looked(found, self._idle_seconds) as look:
+            matched = Matched(
+                **vars(look.found), head=look.head, is_whole=False, packed=look.packed
+            )
+        return self._preparer.ready(matched)
+
+    def _read_finished(self, found: Found) -> None:
+        """Read a finished file again, for what a file that goes on from it must know."""
+        if (ready := self._ready(found)) is None or ready.named is None:
+            return
+        fresh = fresh_bookmark(ready)
+        load = self._read_silently(ready, fresh, None, Ordinals())
+        self.ends.note(ready.named, found, fresh)
+        self.keep(ready.named, load.ordinals)
+
+    def _begin_alike(self, one: Found, other: Ready) -> bool:
+        """Tell whether two files begin alike: a copy, one log exported anew, or corrected.
 
         Equal calls of one moment under one header may as well be different ones: they do not tell.
         """
-        if not all(job.plan or prepare(job, self._planner) for job in (one, other)):
+        ready = self._ready(one)
+        if ready is None or ready.first_call is None or ready.first_call != other.first_call:
             return False
-        mine, yours = first_calls(one), first_calls(other)
+        if ready.head_mark == other.head_mark or self._share_head(ready, other):
+            return True
+        is_one_header = ready.plan.header == other.plan.header
+        mine, yours = first_calls(ready), first_calls(other)
         length = min(len(mine), len(yours))
-        is_telling = len(set(mine[:length])) > 1 or header_of(one) != header_of(other)
+        is_telling = len(set(mine[:length])) > 1 or not is_one_header
         return length > 0 and is_telling and mine[:length] == yours[:length]
 
-    def last_time(self, job: Job) -> str:
+    @staticmethod
+    def _share_head(one: Ready, other: Ready) -> bool:
+        """Tell whether what one file begins with is what the other begins with."""
+        heads = []
+        for job in (one, other):
+            with job.open() as file:
+                heads.append(file.read(HEAD_BYTES))
+        length = min(map(len, heads))
+        return heads[0][:length] == heads[1][:length]
+
+    def last_time(self, job: Ready) -> str:
         """Return the latest time in a file; nothing where it cannot be read to its end."""
-        header = job.header
-        if header is None:
-            return ""
-        past = Bookmark(
-            path=job.path, offset=header.span[1], line=header.lines, header=header.span,
-            window=Window(header.span[1], header.lines, 0, header.span),
-        )  # fmt: skip
-        limit = None if job.compressed else job.size
+        past = fresh_bookmark(job)
+        limit = None if job.compressed else job.disk.size
         try:
             self._read_silently(job, past, limit, Ordinals())
         except (FileError, *READ_ERRORS):
@@ -97,10 +146,20 @@ class Recounter:
         return past.last or ""
 
     def _read_silently(
-        self, job: Job, past: Bookmark, limit: int | None, counter: Ordinals
+        self, job: Ready, past: Bookmark, limit: int | None, counter: Ordinals
     ) -> FileLoad:
-        with open_data(job.path, compressed=job.compressed) as file:
+        with job.open() as file:
             load = self._opening.load(job, past, file, _Nowhere(), counter, limit=limit)
             for _ in load.run():
                 pass
         return load
+
+
+def fresh_bookmark(job: Ready, generation: int = 1) -> Bookmark:
+    """Return the bookmark of a file of which nothing was read: it stands at its first row."""
+    header = job.header
+    start = header.span[1]
+    return Bookmark(
+        path=job.path, offset=start, line=header.lines, header=header.span,
+        window=Window(start, header.lines, 0, header.span), generation=generation,
+    )  # fmt: skip

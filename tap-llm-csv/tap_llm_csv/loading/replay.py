@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING, Any
 
-from tap_llm_csv.files.bookmark import Bookmark, Counts, Window, open_data
+from tap_llm_csv.files.bookmark import Bookmark, Counts, Window
 from tap_llm_csv.loading.opening import Opening
 from tap_llm_csv.output.ledger_records import reject_record
 from tap_llm_csv.records.identity import Ordinals
@@ -17,7 +17,7 @@ from tap_llm_csv.records.identity import Ordinals
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from tap_llm_csv.files.job import Job
+    from tap_llm_csv.files.job import Ready
     from tap_llm_csv.output.emit import Output
     from tap_llm_csv.plans.choose import Planner
     from tap_llm_csv.settings import Settings
@@ -63,7 +63,7 @@ class Replay:
         # The headers of the file at hand, in order.
         self._headers: list[tuple[int, int]] = []
 
-    def run(self, job: Job, file_id: str, bookmark: Bookmark) -> None:
+    def run(self, job: Ready, file_id: str, bookmark: Bookmark) -> None:
         """Read a file's rejected ranges and bring its figures up to date.
 
         Raises:
@@ -84,7 +84,7 @@ class Replay:
             bookmark.rejects += again.rejects
 
     def _read_range(
-        self, job: Job, file_id: str, bookmark: Bookmark, span: tuple[int, int, int, int]
+        self, job: Ready, file_id: str, bookmark: Bookmark, span: tuple[int, int, int, int]
     ) -> Bookmark:
         offset, length, line, count = span
         end = offset + length
@@ -106,7 +106,7 @@ class Replay:
         self._resolve(job, file_id, [row for row in known if row[0] not in refused], _AFTER_FIX)
         return again
 
-    def settle(self, job: Job, file_id: str, known: Bookmark, fresh: Bookmark) -> None:
+    def settle(self, job: Ready, file_id: str, known: Bookmark, fresh: Bookmark) -> None:
         """Note which rejects of a file that was read anew are none any more.
 
         Raises:
@@ -131,10 +131,8 @@ class Replay:
                 _AFTER_CHANGE if is_changed else _AFTER_FIX,
             )
 
-    def _find_headers(self, job: Job, file_id: str, bookmark: Bookmark) -> None:
+    def _find_headers(self, job: Ready, file_id: str, bookmark: Bookmark) -> None:
         """Find where the file's header changes, if it does."""
-        if job.header is None:
-            return
         self._headers = [job.header.span]
         if bookmark.header != job.header.span:
             span = (job.header.span[1], bookmark.header[1], job.header.lines)
@@ -144,12 +142,12 @@ class Replay:
             )  # fmt: skip
             self._headers.append(bookmark.header)
 
-    def _line_before(self, job: Job, offset: int) -> int:
+    def _line_before(self, job: Ready, offset: int) -> int:
         """Return where a line begins at or after an offset."""
         header = job.header
-        if header is None or offset <= header.span[1]:
-            return header.span[1] if header else offset
-        with open_data(job.path, compressed=job.compressed) as file:
+        if offset <= header.span[1]:
+            return header.span[1]
+        with job.open() as file:
             file.seek(offset - offset % header.text.unit)
             data = file.read(CONTEXT_BYTES)
         return offset - offset % header.text.unit + header.text.first_cut(data)
@@ -160,7 +158,7 @@ class Replay:
         output: _Kept,
         rows: list[tuple[int, int]] | None = None,
         *,
-        job: Job,
+        job: Ready,
         file_id: str,
         bookmark: Bookmark,
         ordinals: Ordinals,
@@ -170,11 +168,10 @@ class Replay:
             path=job.path, offset=begin, line=line, header=bookmark.header,
             window=Window(begin, line, 0, bookmark.header), counts=Counts(),
         )  # fmt: skip
-        header = job.header
-        if header is None or begin >= end:
+        if begin >= end:
             return past
         past.header = [span for span in self._headers if span[1] <= begin][-1]
-        with open_data(job.path, compressed=job.compressed) as file:
+        with job.open() as file:
             load = self._opening.load(job, past, file, output, ordinals, limit=end, file_id=file_id)
             for batch in load.run():
                 if past.header not in {*self._headers, bookmark.header}:
@@ -184,7 +181,7 @@ class Replay:
                     rows += [(batch.span(index)[0], at) for index, at in enumerate(starts)]
         return past
 
-    def _resolve(self, job: Job, file_id: str, rows: list[tuple[int, int]], message: str) -> None:
+    def _resolve(self, job: Ready, file_id: str, rows: list[tuple[int, int]], message: str) -> None:
         """Note in the ledger what became of lines that were rejected."""
         if not self._output.wants("llm_csv_rejects"):
             return

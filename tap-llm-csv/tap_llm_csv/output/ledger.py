@@ -12,7 +12,7 @@ from tap_llm_csv.records.identity import short_hash
 
 if TYPE_CHECKING:
     from tap_llm_csv.errors import FileError
-    from tap_llm_csv.files.job import Job
+    from tap_llm_csv.files.job import Found
     from tap_llm_csv.files.memory import Memory
     from tap_llm_csv.output.emit import Output
 
@@ -53,38 +53,47 @@ class Ledger:
         self._output = output
         self._memory = memory
         self._summary = summary
+        # Where the rows of this run's files go, before their bookmarks say so.
+        self.streams: dict[str, str] = {}
 
-    def tell(self, job: Job, bookmark: Bookmark, message: str | None = None) -> None:
+    def tell(
+        self, found: Found, file_id: str, bookmark: Bookmark, message: str | None = None
+    ) -> None:
         """Write the record of a file that is there."""
         status = "active"
-        if job.is_rotated:
+        if found.is_rotated:
             status = "rotated"
-        elif job.stored is not None or job.compressed:
+        elif bookmark.stored is not None or bookmark.packed is not None:
             status = "complete"
-        self._write(job.file_id or "", bookmark, status, job, message)
+        self._write(file_id, bookmark, status, found.disk.size, message)
 
     def tell_gone(self, file_id: str, bookmark: Bookmark, status: str) -> None:
         """Write the record of a file that is `missing`, or `replaced` by another of its path."""
         self._write(file_id, bookmark, status, None, None)
 
-    def fail(self, job: Job, error: FileError, bookmark: Bookmark | None = None) -> None:
+    def fail(
+        self,
+        path: str,
+        error: FileError,
+        *,
+        file_id: str | None = None,
+        size: int = 0,
+        bookmark: Bookmark | None = None,
+    ) -> None:
         """Note that a file could not be read (on); the others still are."""
         message = str(error)
-        text = message if job.path in message else f"{job.path}: {message}"
+        text = message if path in message else f"{path}: {message}"
         logger.error("%s", text)
         self._summary.failures.append(text)
-        job.file_id = job.file_id or short_hash("path", job.path)
-        bookmark = bookmark or self._memory.bookmarks.get(job.file_id) or Bookmark(path=job.path)
-        self._write(job.file_id, bookmark, "failed", job, message)
+        file_id = file_id or short_hash("path", path)
+        bookmark = bookmark or self._memory.bookmarks.get(file_id) or Bookmark(path=path)
+        self._write(file_id, bookmark, "failed", size, message)
 
     def _write(
-        self, file_id: str, bookmark: Bookmark, status: str, job: Job | None, message: str | None
+        self, file_id: str, bookmark: Bookmark, status: str, size: int | None, message: str | None
     ) -> None:
         if not self._output.wants("llm_csv_files"):
             return
-        stream = job.plan.stream if job and job.plan else self._memory.streams.get(file_id)
-        record = file_record(
-            file_id, stream, bookmark, status=status, size=job.size if job else None,
-            message=message,
-        )  # fmt: skip
+        stream = self.streams.get(file_id) or self._memory.streams.get(file_id)
+        record = file_record(file_id, stream, bookmark, status=status, size=size, message=message)
         self._output.write("llm_csv_files", [record])

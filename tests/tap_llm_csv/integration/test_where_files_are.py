@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import time
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from support.llm_csv import HEADER, Machine, row
-from tap_llm_csv import sync
-from tap_llm_csv.files import survey
+from tap_llm_csv.files.survey import Survey
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from tap_llm_csv.files.job import Matched
 
 
 @pytest.mark.parametrize("variant", range(6))
@@ -33,14 +37,13 @@ def test_a_line_written_while_other_files_are_read_is_not_taken_for_complete(
     path = tmp_path / "usage.csv"
     path.write_text("\n".join([HEADER, row(1), row(2, notes="half a no")]))
     machine = Machine(path, idle_seconds=1)
-    look = survey.survey
+    look = Survey.jobs
 
-    def slow(*given: Any) -> survey.Worklist:
-        work = look(*given)
+    def slow(survey: Survey) -> Iterator[Matched]:
+        yield from look(survey)
         monkeypatch.setattr(time, "time", lambda: 10.0**10)  # hours later
-        return work
 
-    monkeypatch.setattr(sync, "survey", slow)
+    monkeypatch.setattr(Survey, "jobs", slow)
     machine.run()
     assert len(machine.calls) == 1
 
