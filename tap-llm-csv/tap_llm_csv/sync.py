@@ -115,15 +115,15 @@ class Sync:
     def _read_all(self) -> None:
         """Look at the files until none was written anew while it was read, or for long enough."""
         for turn in range(PASSES):
-            self._rewritten = []
-            self._pass(is_first=turn == 0)
+            before, self._rewritten = {job.path for job in self._rewritten}, []
+            self._pass(before, is_first=turn == 0)
             if not self._rewritten:
                 return
             time.sleep(PASS_SECONDS * 2**turn)
 
-    def _pass(self, *, is_first: bool) -> None:
+    def _pass(self, rewritten: set[str], *, is_first: bool) -> None:
         """Look at all files, and read those of which something is new."""
-        work = Survey(self._settings, self._memory)
+        work = Survey(self._settings, self._memory, rewritten)
         jobs = []
         for matched in work.jobs():
             self._stop_if_asked("while looking for new files")
@@ -308,6 +308,7 @@ class Sync:
                 logger.warning("%s is written anew while it is read: once more", job.path)
                 end.is_rewritten, bookmark.disk = True, None
                 self._rewritten.append(job)
+                self._in_use.discard(file_id)
             finally:
                 self.summary.add(before, bookmark.counts)
         self._conclude(job, file_id, bookmark, end)

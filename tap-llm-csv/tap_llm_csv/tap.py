@@ -220,4 +220,4 @@ def _json_of(file: IO[str], option: str, empty: str = "") -> Any:
     try:
         return json.loads(file.read() or empty)
     except ValueError as error:
-        raise SettingsError(f"the --{option} file {file.name} is no JSON: {error}") from error
+        raise SettingsError(f"the --{option} file {file.name} is not JSON: {error}") from error

@@ -116,7 +116,8 @@ def open_data(path: str, *, compressed: bool) -> IO[bytes]:
     try:
         if compressed:
             return cast("IO[bytes]", gzip.open(path, "rb"))
-        return open(path, "rb")
+        # Without a buffer: it would keep what a writer has replaced meanwhile.
+        return cast("IO[bytes]", open(path, "rb", buffering=0))
     except OSError as error:
         raise unreadable(path, error) from error
 

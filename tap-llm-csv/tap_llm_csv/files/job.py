@@ -37,6 +37,13 @@ class Disk(NamedTuple):
     mtime: int
 
 
+class Beginning(NamedTuple):
+    """A file's first bytes, and what its first calls were, without their ordinals."""
+
+    head: bytes
+    calls: list[bytes]
+
+
 @dataclass(kw_only=True)
 class Found:
     """A file that is there.
@@ -127,6 +134,7 @@ class Ready(Matched):
         head_mark: What stands for its first bytes.
         named: What it is called by its first lines; None for a file without a row.
         order: Files are read in this order, which is one of time.
+        beginning: What it is compared with others by, once that was asked for.
     """
 
     header: Header
@@ -136,3 +144,4 @@ class Ready(Matched):
     head_mark: str
     named: str | None
     order: str = ""
+    beginning: Beginning | None = None

@@ -38,7 +38,11 @@ class Memory:
             if not isinstance(files, dict):
                 saved.pop(stream)
                 continue
-            self.finished.load(stream, entry.get("finished"))
+            if not isinstance(entry.setdefault("finished", {}), dict):
+                entry["finished"] = {}
+            self.finished.load(stream, entry["finished"])
+            if not entry["finished"]:
+                entry.pop("finished")
             for file_id, known in list(files.items()):
                 if (bookmark := state.from_json(known)) is None:
                     files.pop(file_id)

@@ -27,7 +27,7 @@ from tap_llm_csv.files.look import Look, find, looked
 from tap_llm_csv.files.rotation import chain_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Collection, Iterator, Sequence
 
     from tap_llm_csv.files.memory import Memory
     from tap_llm_csv.settings import Settings, SourceSpec
@@ -62,7 +62,8 @@ class Survey:
         replaced: Bookmarks whose file was replaced by another of its path.
     """
 
-    def __init__(self, settings: Settings, memory: Memory) -> None:
+    def __init__(self, settings: Settings, memory: Memory, rewritten: Collection[str] = ()) -> None:
+        """Prepare to look; `rewritten` are paths at which nothing is what was read any more."""
         self.unchanged: list[Unchanged] = []
         self.resting: list[Resting] = []
         self.failed: list[tuple[str, FileError]] = []
@@ -70,6 +71,7 @@ class Survey:
         self.replaced: dict[str, Bookmark] = {}
         self._settings = settings
         self._memory = memory
+        self._rewritten = rewritten
         self._unclaimed = dict(memory.bookmarks)
         self._found: dict[str, SourceSpec] = {}
         self._begun: set[str] = set()
@@ -164,7 +166,7 @@ class Survey:
 
     def _is_as_it_was(self, found: Found, file_id: str) -> bool:
         bookmark = self._unclaimed[file_id]
-        if self._settings.replay_rejects:
+        if self._settings.replay_rejects or found.path in self._rewritten:
             return False
         if bookmark.stored is not None:
             return bookmark.stored[:2] == found.disk
@@ -200,10 +202,11 @@ class Survey:
 
     def _is_same(self, look: Look, file_id: str) -> bool:
         bookmark = self._unclaimed.get(file_id)
-        if bookmark is None:
+        path = look.found.path
+        if bookmark is None or (bookmark.path == path and path in self._rewritten):
             return False
         if bookmark.stored is not None:
-            return bookmark.path == look.found.path
+            return bookmark.path == path
         if bookmark.packed is not None and bookmark.packed == look.packed:
             return True
         size = None if look.packed is not None else look.found.disk.size

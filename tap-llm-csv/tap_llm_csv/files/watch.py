@@ -36,7 +36,9 @@ class Watch:
         # What was kept of the first look cannot change.
         self._file = None if job.is_whole else file
         self._is_log = job.stored is None and not job.compressed
+        self._path = job.path
         self._disk = job.disk
+        self._doubtful = 0
         offset = bookmark.offset
         file.seek(0)
         self._head = file.read(min(offset, HEAD_BYTES))
@@ -59,22 +61,35 @@ class Watch:
             RewrittenError: It is not.
         """
         if self._file is None:
+            if batch is None:
+                self._check_path()
             return
         handle = self._file.fileno()
         disk = disk_of(os.fstat(handle))
-        if disk == self._disk:
-            return
-        # An export is read as it is or not at all; a log that changed has grown.
-        if not self._is_log or disk.size <= self._disk.size:
-            raise RewrittenError
-        self._disk = disk
-        if os.pread(handle, len(self._head), 0) != self._head:
-            raise RewrittenError
-        if batch is not None:
+        if disk != self._disk:
+            # An export is read as it is or not at all; a log that changed has grown.
+            if not self._is_log or disk.size <= self._disk.size:
+                raise RewrittenError
+            self._disk = disk
+            if os.pread(handle, len(self._head), 0) != self._head:
+                raise RewrittenError
+            # What was fetched before the change may be in this batch and in the next one.
+            self._doubtful = 2
+        if self._doubtful and batch is not None:
+            self._doubtful -= 1
             begin = max(0, batch.offset - len(self._tail))
             expected = self._tail + batch.data
             if os.pread(handle, len(expected), begin) != expected:
                 raise RewrittenError
+
+    def _check_path(self) -> None:
+        """Look whether a file that was kept in memory was corrected in its place meanwhile."""
+        try:
+            disk = disk_of(os.stat(self._path))  # noqa: PTH116 - the text of the settings
+        except OSError:
+            return
+        if disk.size == self._disk.size and disk != self._disk:
+            raise RewrittenError
 
     def passed(self, batch: Batch, offset: int) -> None:
         """Note that a batch was read, up to an offset in it or at its end."""

@@ -109,6 +109,8 @@ class FileLoad:
             self._refusals.hides_lines = True
         if self._notices is not None:
             self._notices.about(self._place.path, plan)
+            # Looking at the first rows found some of them already.
+            plan.below_zero.clear()
 
     def run(self) -> Iterator[Batch]:
         """Read to the end.

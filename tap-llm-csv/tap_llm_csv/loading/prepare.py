@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from tap_llm_csv.errors import FileError
 from tap_llm_csv.files.bookmark import HEAD_BYTES, digest_of, stored_as
 from tap_llm_csv.files.header import read_header
-from tap_llm_csv.files.job import Ready
+from tap_llm_csv.files.job import Beginning, Ready
 from tap_llm_csv.files.look import PEEK_BYTES
 from tap_llm_csv.plans.parts import Parts
 from tap_llm_csv.reading.document import read_document
@@ -144,17 +144,19 @@ def _first_time(header: Header, plan: RowPlan) -> str | None:
     return next((str(time) for time in times if time), None)
 
 
-def first_calls(job: Ready) -> list[bytes]:
-    """Return what the first few calls of a file were, without their ordinals.
+def beginning_of(job: Ready) -> Beginning:
+    """Return what a file is compared with others by.
 
     Raises:
         FileError: It cannot be read.
     """
-    with job.open() as file:
-        header = read_header(replace(job, head=file.read(PEEK_BYTES)))
-    if header is None:
-        return []
-    return list(islice(_first_calls(header, job.plan), CALLS_COMPARED))
+    if job.beginning is None:
+        with job.open() as file:
+            head = file.read(PEEK_BYTES)
+        header = read_header(replace(job, head=head))
+        calls = () if header is None else islice(_first_calls(header, job.plan), CALLS_COMPARED)
+        job.beginning = Beginning(head[:HEAD_BYTES], list(calls))
+    return job.beginning
 
 
 def _first_calls(header: Header, plan: RowPlan) -> Iterator[bytes]:

@@ -11,12 +11,12 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from tap_llm_csv.errors import FileError
-from tap_llm_csv.files.bookmark import HEAD_BYTES, READ_ERRORS, Bookmark, Counts, Window
+from tap_llm_csv.files.bookmark import READ_ERRORS, Bookmark, Counts, Window
 from tap_llm_csv.files.job import Matched, Ready
 from tap_llm_csv.files.look import looked
 from tap_llm_csv.files.rotation import Ends
 from tap_llm_csv.loading.opening import Opening
-from tap_llm_csv.loading.prepare import Preparer, first_calls
+from tap_llm_csv.loading.prepare import Preparer, beginning_of
 from tap_llm_csv.records.identity import Ordinals
 
 if TYPE_CHECKING:
@@ -116,23 +116,16 @@ class Recounter:
         ready = self._ready(one)
         if ready is None or ready.first_call is None or ready.first_call != other.first_call:
             return False
-        if ready.head_mark == other.head_mark or self._share_head(ready, other):
+        if ready.head_mark == other.head_mark:
             return True
-        is_one_header = ready.plan.header == other.plan.header
-        mine, yours = first_calls(ready), first_calls(other)
-        length = min(len(mine), len(yours))
-        is_telling = len(set(mine[:length])) > 1 or not is_one_header
-        return length > 0 and is_telling and mine[:length] == yours[:length]
-
-    @staticmethod
-    def _share_head(one: Ready, other: Ready) -> bool:
-        """Tell whether what one file begins with is what the other begins with."""
-        heads = []
-        for job in (one, other):
-            with job.open() as file:
-                heads.append(file.read(HEAD_BYTES))
-        length = min(map(len, heads))
-        return heads[0][:length] == heads[1][:length]
+        mine, yours = beginning_of(ready), beginning_of(other)
+        length = min(len(mine.head), len(yours.head))
+        if mine.head[:length] == yours.head[:length]:
+            return True
+        length = min(len(mine.calls), len(yours.calls))
+        calls = mine.calls[:length]
+        is_telling = len(set(calls)) > 1 or ready.plan.header != other.plan.header
+        return length > 0 and is_telling and calls == yours.calls[:length]
 
     def last_time(self, job: Ready) -> str:
         """Return the latest time in a file; nothing where it cannot be read to its end."""

@@ -85,6 +85,7 @@ def plain(found: list[dict[str, Any]]) -> list[dict[str, Any]]:
 def test_the_fast_writer_and_the_sdk_say_the_same(
     log: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    os.utime(log, (1_770_000_000, 1_770_000_000))
     fast = messages({"path": str(log)})
     monkeypatch.setattr("tap_llm_csv.output.streams.FileStream.is_plain", False)
     slow = messages({"path": str(log)})
@@ -294,4 +295,4 @@ def test_a_state_that_is_no_json_is_told_in_one_sentence(log: Path) -> None:
     (log.parent / "state.json").write_text("{bookmarks")
     done = run("--config=ENV", "--state=state.json", folder=log.parent, TAP_LLM_CSV_PATH=str(log))
     assert done.returncode == 1
-    assert "--state file is not JSON" in done.stderr.strip().splitlines()[-1]
+    assert "the --state file state.json is not JSON" in done.stderr.strip().splitlines()[-1]
