@@ -112,13 +112,15 @@ def _batch(batch: dict[str, Any]) -> list[Part]:
     if pr_id:
         trace["pr_id"] = pr_id
     parts = [Part({"trace_id": trace_id, **trace}, pr_traces.TRACES.name)]
+    common = {"session_id": batch["session_id"]} if batch.get("session_id") else {}
     for number, event in enumerate(batch["events"], start=1):
         name = f"event {number} of {len(batch['events'])}"
         if not isinstance(event, dict):
             raise RowReject("bad_json", None, f"{name} is no object")
         if event.get("trace_id", trace_id) != trace_id:
             raise RowReject("bad_json", "trace_id", f"{name} belongs to another trace")
-        parts.append(Part({**event, "trace_id": trace_id}, pr_traces.EVENTS.name, name))
+        row = {**common, **event, "trace_id": trace_id}
+        parts.append(Part(row, pr_traces.EVENTS.name, name))
     return parts
 
 

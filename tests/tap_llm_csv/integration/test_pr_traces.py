@@ -147,6 +147,12 @@ def test_an_event_that_nobody_timed_happened_when_it_came_in(tmp_path: Path) -> 
     assert (stored["type"], stored["session_id"]) == ("deploy", "s-1")
 
 
+def test_a_batch_of_one_session_says_so_once(tmp_path: Path) -> None:
+    batch = {**BATCH, "session_id": "s-1", "events": [EDIT, {**TEST, "session_id": "s-2"}]}
+    machine = read(lines(tmp_path, batch))
+    assert [event["session_id"] for event in events(machine)] == ["s-1", "s-2"]
+
+
 def test_an_event_that_has_an_id_keeps_it(tmp_path: Path) -> None:
     machine = read(lines(tmp_path, {"trace_id": "t-1", "event_id": "mine", **EDIT}))
     assert list(machine.tables["pr_trace_events"]) == ["mine"]
