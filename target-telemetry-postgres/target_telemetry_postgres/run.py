@@ -21,7 +21,7 @@ from target_telemetry_postgres.intake.sink import Sink
 from target_telemetry_postgres.intake.waiting import Waiting
 from target_telemetry_postgres.postgres.database import Database, explained, open_database
 from target_telemetry_postgres.postgres.migrate import ensure_schema
-from target_telemetry_postgres.postgres.store import look
+from target_telemetry_postgres.postgres.store import look, require_ours
 from target_telemetry_postgres.pricing import model_prices
 from target_telemetry_postgres.pricing.prices import Prices
 from target_telemetry_postgres.retention import prune
@@ -103,6 +103,7 @@ class Run:
         self._rejects.run_id = self.run_id
         with self._database.connect(purpose="start") as connection:
             store = look(connection, self._database.schema)
+            require_ours(store, self._database)
             self._ledger = open_ledger(
                 store, self.run_id, quarantine=self._options.quarantine, logger=self._logger
             )
@@ -112,6 +113,12 @@ class Run:
             self._database.describe(),
             state_id=self._ledger.state_id,
             accepting=self._config["accept_unknown_state"],
+        )
+        self._logger.info(
+            "Loading into schema %s of %s (%s).",
+            store.schema,
+            self._database.describe(),
+            self._database.source,
         )
         self._systems = Systems(self._database, store, self._config["migrate"], logger=self._logger)
         self._take_policies()

@@ -42,8 +42,9 @@ CONNECTION: Final[dict[str, dict[str, Any]]] = {
     "sqlalchemy_url": _setting(
         "string",
         "The whole connection as one URL, `postgresql://user:password@host:5432/database`; wins "
-        "over the single fields. With no connection configured at all (neither here nor in "
-        "libpq's own `PGHOST`, `PGSERVICE` or `PGDATABASE`) an embedded Postgres is started.",
+        "over the single fields. Without any, `DATABASE_URL` counts, then libpq's own `PGHOST`, "
+        "`PGHOSTADDR`, `PGSERVICE` or `PGDATABASE`; with none of them an embedded Postgres is "
+        "started.",
         secret=True,
     ),
     "host": _setting("string", "Host name, or the folder of a unix socket."),
@@ -207,18 +208,33 @@ def with_defaults(config: Mapping[str, Any]) -> dict[str, Any]:
     return defaults | given
 
 
-def settings_from_environment(environ: Mapping[str, str] | None = None) -> dict[str, Any]:
-    """The config that `--config=ENV` gives the target: variables first, then the nearest `.env`."""
-    if environ is None:
-        nearest = dotenv_values(find_dotenv(usecwd=True))
-        environ = {name: value for name, value in nearest.items() if value is not None}
-        environ |= os.environ
-    config: dict[str, Any] = {}
+#: Which of the settings say which server, and so exclude another layer's.
+_SERVER: Final = ("sqlalchemy_url", "host", "port", "database")
+
+
+def environment(environ: Mapping[str, str] | None = None) -> dict[str, str]:
+    """The variables of this process, over those of the nearest `.env`."""
+    if environ is not None:
+        return dict(environ)
+    nearest = dotenv_values(find_dotenv(usecwd=True))
+    return {name: value for name, value in nearest.items() if value is not None} | dict(os.environ)
+
+
+def layered(given: Mapping[str, Any], environ: Mapping[str, str] | None = None) -> dict[str, Any]:
+    """The settings that were given, over `TARGET_TELEMETRY_POSTGRES_*`; the command's too.
+
+    What is given may leave a password to the environment, and not a part of the server's address.
+    """
+    variables: dict[str, Any] = {}
+    environ = environment(environ)
     for name, setting in SETTINGS["properties"].items():
         text = environ.get(ENV_PREFIX + name.upper(), "")
         if text:
-            config[name] = _parse(name, setting, text)
-    return with_defaults(config)
+            variables[name] = _parse(name, setting, text)
+    if any(given.get(name) not in (None, "") for name in _SERVER if name != "port"):
+        variables = {name: value for name, value in variables.items() if name not in _SERVER}
+    there = {name: value for name, value in given.items() if value is not None and value != ""}
+    return variables | there
 
 
 def with_numbers(config: Mapping[str, Any]) -> dict[str, Any]:

@@ -21,7 +21,7 @@ from target_telemetry_postgres._shared.program import SIGNAL_EXIT
 from target_telemetry_postgres.errors import sentence
 from target_telemetry_postgres.intake.lines import decode
 from target_telemetry_postgres.run import Run
-from target_telemetry_postgres.settings import SETTINGS, with_numbers
+from target_telemetry_postgres.settings import SETTINGS, layered, with_numbers
 
 if TYPE_CHECKING:
     from collections import Counter
@@ -80,7 +80,7 @@ class TargetTelemetryPostgres(Target):
 
     def _validate_config(self, *, raise_errors: bool = True) -> list[str]:
         """As the SDK does, without repeating a secret that was given in the wrong type."""
-        self._config = with_numbers(self._config)
+        self._config = with_numbers(layered(self._config))
         try:
             return super()._validate_config(raise_errors=raise_errors)
         except ConfigValidationError as error:

@@ -15,7 +15,7 @@ from airflow.sdk import DAG
 PROJECT = "/srv/telemetry"
 RUN = (
     'export PATH="$PWD/.venv/bin:$PATH" && '
-    'export MELTANO_DATABASE_URI="$(telemetry --url "$DATABASE_URL" url --meltano)" && '
+    'export MELTANO_DATABASE_URI="$(telemetry url --meltano)" && '
     "exec meltano --environment=prod run {job}"
 )
 ENVIRONMENT = {
@@ -52,7 +52,7 @@ with DAG(
 ) as dag:
     check = task(
         "status",
-        'exec .venv/bin/telemetry --url "$DATABASE_URL" status --max-lag 13h',
+        "exec .venv/bin/telemetry status --max-lag 13h",
         trigger_rule="all_done",
         retries=0,
     )

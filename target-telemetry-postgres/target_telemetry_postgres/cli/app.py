@@ -90,8 +90,9 @@ def _print_version(ctx: click.Context, _param: click.Parameter, wanted: bool) ->
     cls=LazyGroup,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
     epilog="""\b
-Which database: --url or --config, else TARGET_TELEMETRY_POSTGRES_* as the target takes them
-(through Meltano: the target's settings), else libpq's own PG* variables, else the embedded one.
+Which database: --url or --config, else TARGET_TELEMETRY_POSTGRES_* (through Meltano: the target's
+settings), else DATABASE_URL, else libpq's own PG* variables, else the embedded one. The target
+looks in the same order. A line on standard error says which it is; --log-level error does not.
 
 \b
 Example:
@@ -133,7 +134,11 @@ def cli(
 
         logging.basicConfig(level=log_level.upper(), stream=sys.stderr)
     ctx.obj = Session(
-        url=url, config_file=config_file, schema=schema, debug=log_level.lower() == "debug"
+        url=url,
+        config_file=config_file,
+        schema=schema,
+        debug=log_level.lower() == "debug",
+        names_database=log_level.lower() != "error",
     )
 
 

@@ -25,6 +25,9 @@ if TYPE_CHECKING:
 
 Row = dict[str, Any]
 
+# A file's server gives way to --url as a whole.
+_PLACE = ("host", "port", "database")
+
 
 @dataclass(kw_only=True)
 class Session:
@@ -34,22 +37,21 @@ class Session:
     config_file: str | None = None
     schema: str | None = None
     debug: bool = False
+    #: Whether to say which database is used, on standard error and once.
+    names_database: bool = False
 
     @cached_property
     def config(self) -> dict[str, Any]:
-        """The target's settings: the environment's, then the file's, then the options'."""
-        from target_telemetry_postgres.settings import (
-            settings_from_environment,
-        )
+        """The target's settings: the options', then the file's, then the environment's."""
+        from target_telemetry_postgres.settings import layered, with_defaults
 
-        config = dict(settings_from_environment())
-        if self.config_file:
-            config.update(_read_config(Path(self.config_file)))
+        given = _read_config(Path(self.config_file)) if self.config_file else {}
         if self.url:
-            config["sqlalchemy_url"] = self.url
+            given = {name: value for name, value in given.items() if name not in _PLACE}
+            given["sqlalchemy_url"] = self.url
         if self.schema:
-            config["default_target_schema"] = self.schema
-        return config
+            given["default_target_schema"] = self.schema
+        return with_defaults(layered(given))
 
     @contextmanager
     def database(self) -> Iterator[Database]:
@@ -57,6 +59,9 @@ class Session:
         from target_telemetry_postgres.postgres.database import explained, open_database
 
         with open_database(self.config) as database, explained(database):
+            if self.names_database:
+                click.echo(f"telemetry: {database.describe()} ({database.source})", err=True)
+                self.names_database = False
             yield database
 
     @contextmanager

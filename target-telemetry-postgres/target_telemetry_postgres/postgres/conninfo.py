@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import os
 import re
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import quote
 
@@ -11,6 +11,7 @@ import psycopg
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 from target_telemetry_postgres.errors import ConfigError
+from target_telemetry_postgres.settings import ENV_PREFIX, environment
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -50,44 +51,69 @@ _URL_HELP: Final = (
 )
 
 
-def conninfo_from_config(
-    config: Mapping[str, Any], environ: Mapping[str, str] | None = None
-) -> str | None:
-    """The server that was configured, or None for the embedded one."""
-    environ = os.environ if environ is None else environ
+#: What an application's own database is called, and so not asked to hold ours.
+DATABASE_URL: Final = "DATABASE_URL"
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """The server to connect to, and what says so."""
+
+    conninfo: str = field(repr=False)
+    source: str
+
+
+def choose(config: Mapping[str, Any], environ: Mapping[str, str] | None = None) -> Choice | None:
+    """The server that was chosen, or None for the embedded one.
+
+    The settings come first, then `DATABASE_URL`, then libpq's own variables.
+    """
+    environ = environment(environ)
     fields = {name: config[name] for name in _PARAMETERS if config.get(name) not in (None, "")}
-    url = config.get("sqlalchemy_url")
-    chosen_outside = any(environ.get(name) for name in LIBPQ_TARGETS)
+    parts = {_PARAMETERS[name]: value for name, value in fields.items()}
+    source, url = "sqlalchemy_url", config.get("sqlalchemy_url")
+    if not url and not {"host", "database"} & fields.keys():
+        source, url = DATABASE_URL, environ.get(DATABASE_URL)
+    elif not url:
+        source = " and ".join(name for name in ("host", "database") if name in fields)
+    variable = ENV_PREFIX + source.upper()
+    outside = next((name for name in LIBPQ_TARGETS if environ.get(name)), None)
     if url:
-        given = _from_url(str(url))
         # What the URL leaves open, such as a password kept apart from it, the fields may fill.
-        given = {_PARAMETERS[name]: value for name, value in fields.items()} | given
-    elif "host" in fields or "database" in fields or chosen_outside:
-        given = {_PARAMETERS[name]: value for name, value in fields.items()}
-    elif "user" in fields or "password" in fields:
+        parts |= _from_url(str(url), source)
+    elif source == DATABASE_URL and outside is not None:
+        source = outside
+    elif source == DATABASE_URL and {"user", "password"} & fields.keys():
         raise ConfigError(
             "user or password is set but neither host nor database is; set them, or remove "
             "user and password to use the embedded Postgres."
         )
-    else:
+    elif source == DATABASE_URL:
         return None
+    if url and environ.get(variable) == url:
+        source = variable
     try:
-        return make_conninfo("", **(_KEEPALIVES | given))
+        return Choice(make_conninfo("", **(_KEEPALIVES | parts)), source)
     except psycopg.ProgrammingError:
         raise ConfigError("The connection settings are not understood by libpq.") from None
 
 
-def _from_url(url: str) -> dict[str, Any]:
+def _from_url(url: str, source: str) -> dict[str, Any]:
     """The parts of a URL in SQLAlchemy's or libpq's spelling, or of a libpq key=value string."""
     scheme = _SCHEME.match(url)
     if scheme is None and "://" in url:
-        raise ConfigError(f"sqlalchemy_url is not a Postgres URL; {_URL_HELP}")
+        other = url.partition(":")[0]
+        raise ConfigError(
+            f"{source} is a URL of {other} and no Postgres; {_URL_HELP}"
+            if other.replace("+", "").isalnum()
+            else f"{source} is not a Postgres URL; {_URL_HELP}"
+        )
     plain = f"postgresql://{_encode_userinfo(url[scheme.end() :])}" if scheme else url
     try:
         parts = conninfo_to_dict(plain)
     except psycopg.ProgrammingError:
         # libpq's own message quotes the part it stumbled over, which may be the password.
-        raise ConfigError(f"sqlalchemy_url is not understood; {_URL_HELP}") from None
+        raise ConfigError(f"{source} is not understood; {_URL_HELP}") from None
     return {name: value for name, value in parts.items() if value not in (None, "")}
 
 

@@ -35,6 +35,10 @@ class Database:
     conninfo: str
     schema: str
     embedded: bool = False
+    #: What says that it is this one, for people.
+    source: str = ""
+    #: Whether only `DATABASE_URL` names it, which may mean an application's own database.
+    may_be_anybodys: bool = False
     application_name: str = "target-telemetry-postgres"
     connect_timeout: int = 10
     retry_seconds: float = 30
@@ -155,9 +159,13 @@ def open_database(config: Mapping[str, Any]) -> Iterator[Database]:
         "retry_seconds": float(config["connect_retry_seconds"]),
         "lock_timeout": float(config["lock_timeout_seconds"]),
     }
-    configured = _conninfo.conninfo_from_config(config)
-    if configured is not None:
-        yield Database(configured, embedded=False, **session)
+    chosen = _conninfo.choose(config)
+    if chosen is not None:
+        source = f"from {chosen.source}"
+        if chosen.source == _conninfo.DATABASE_URL:
+            yield Database(chosen.conninfo, source=source, may_be_anybodys=True, **session)
+        else:
+            yield Database(chosen.conninfo, source=source, **session)
         return
     if not config["embedded"]:
         raise ConfigError(
@@ -168,4 +176,7 @@ def open_database(config: Mapping[str, Any]) -> Iterator[Database]:
     from target_telemetry_postgres.embedded.server import EmbeddedServer  # noqa: PLC0415 - optional part
 
     with EmbeddedServer(str(config["embedded_path"])) as server:
-        yield Database(server.conninfo, embedded=True, revive=server.ensure_running, **session)
+        source = f"in {config['embedded_path']}; no other is configured"
+        yield Database(
+            server.conninfo, embedded=True, source=source, revive=server.ensure_running, **session
+        )

@@ -17,7 +17,7 @@ from psycopg import sql
 from target_telemetry_postgres.errors import MigrationError
 from target_telemetry_postgres.postgres.failures import explain
 from target_telemetry_postgres.postgres.revisions import applied, branches, known, scripts
-from target_telemetry_postgres.postgres.store import look
+from target_telemetry_postgres.postgres.store import look, require_ours
 from target_telemetry_postgres.table_names import LEDGER
 
 if TYPE_CHECKING:
@@ -42,6 +42,7 @@ def ensure_schema(database: Database, mode: Literal["auto", "check", "off"]) -> 
     if mode == "off":
         return
     store = look_at(database)
+    require_ours(store, database)
     behind = waiting(store)
     for branch in branches() if store.is_ours else store.branches:
         if sentence := named_in_the_way(store, branch):
@@ -249,6 +250,7 @@ def _prepare(connection: psycopg.Connection[Any], database: Database) -> Store:
         connection.execute(sql.SQL("CREATE SCHEMA {}").format(sql.Identifier(schema)))
     connection.execute(sql.SQL("SET LOCAL search_path TO {}").format(sql.Identifier(schema)))
     store = look(connection, schema)
+    require_ours(store, database)
     if store.stored is not None and store.stored != store.revisions:
         _write_versions(connection, store)
     return store

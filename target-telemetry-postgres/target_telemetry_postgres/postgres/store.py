@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from psycopg import sql
 
+from target_telemetry_postgres.errors import ConfigError
 from target_telemetry_postgres.postgres.revisions import (
     applied,
     known,
@@ -25,6 +26,8 @@ from target_telemetry_postgres.table_names import LEDGER, LEDGER_PREFIX, SYSTEMS
 
 if TYPE_CHECKING:
     import psycopg
+
+    from target_telemetry_postgres.postgres.database import Database
 
 _VERSIONS: Final = (LEDGER_PREFIX + VERSION_TABLE, VERSION_TABLE)
 _SHAPE: Final = "version_num character varying(32)"
@@ -119,6 +122,20 @@ class Store:
             for one in map(known(scripts()).__getitem__, revisions)
             for name in one.makes
         }
+
+
+def require_ours(store: Store, database: Database) -> None:
+    """Refuse to change an application's own database that only `DATABASE_URL` names.
+
+    Raises:
+        ConfigError: If this target was never asked to keep anything there.
+    """
+    if database.may_be_anybodys and store.stored is None:
+        raise ConfigError(
+            f'DATABASE_URL names {database.describe()}, whose schema "{store.schema}" holds no '
+            "telemetry yet, and nothing else says that it shall: give that URL as "
+            "TARGET_TELEMETRY_POSTGRES_SQLALCHEMY_URL if it is the one."
+        )
 
 
 def look(connection: psycopg.Connection[tuple[Any, ...]], schema: str) -> Store:

@@ -18,7 +18,7 @@ from psycopg import sql
 
 from target_telemetry_postgres.errors import RetentionError
 from target_telemetry_postgres.postgres.failures import explain, is_transient
-from target_telemetry_postgres.postgres.store import look
+from target_telemetry_postgres.postgres.store import look, require_ours
 from target_telemetry_postgres.retention.pieces import plan
 from target_telemetry_postgres.retention.policies import (
     Cutoff,
@@ -121,11 +121,14 @@ def prune(
     Raises:
         RetentionError: When the clocks of Postgres and of this machine disagree.
         DatabaseError: When Postgres refuses.
+        ConfigError: When nobody said that this database is for telemetry.
     """
     deadline = time.monotonic() + max_seconds
     results = []
     try:
         with database.connect(autocommit=True, purpose="prune") as conn:
+            if not dry_run:
+                require_ours(look(conn, database.schema), database)
             targets = _targets(conn, database.schema, policies)
             for target in targets:
                 if dry_run:

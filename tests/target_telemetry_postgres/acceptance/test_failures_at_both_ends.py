@@ -16,7 +16,7 @@ from psycopg import sql
 
 from support.singer import lines, record, schema, state
 from target_telemetry_postgres.errors import DatabaseError, MigrationError
-from target_telemetry_postgres.postgres.conninfo import conninfo_from_config, describe
+from target_telemetry_postgres.postgres.conninfo import choose, describe
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -152,17 +152,17 @@ def test_a_configuration_that_cannot_be_read_is_one_line(tmp_path: Path, text: s
 @pytest.mark.parametrize("password", ["a/b", "/", "a/b@c", "a?b", "a?b/c", "a b", "1/2"])
 @pytest.mark.parametrize("rest", ["h:1/db", "h:1/db?application_name=x%40y"])
 def test_a_password_may_hold_what_ends_it_elsewhere(password: str, rest: str) -> None:
-    made = conninfo_from_config({"sqlalchemy_url": f"postgresql://u:{password}@{rest}"}, {})
+    made = choose({"sqlalchemy_url": f"postgresql://u:{password}@{rest}"}, {})
     assert made is not None
-    assert psycopg.conninfo.conninfo_to_dict(made)["password"] == password
-    assert describe(made) == "database db on h:1 as u"
+    assert psycopg.conninfo.conninfo_to_dict(made.conninfo)["password"] == password
+    assert describe(made.conninfo) == "database db on h:1 as u"
 
 
 @pytest.mark.parametrize("url", ["h:1/db?user=u@v", "h/db?user=u@v", "/db?host=h&user=u@v"])
 def test_an_at_sign_in_a_parameter_is_no_password(url: str) -> None:
-    made = conninfo_from_config({"sqlalchemy_url": f"postgresql://{url}"}, {})
+    made = choose({"sqlalchemy_url": f"postgresql://{url}"}, {})
     assert made is not None
-    parts = psycopg.conninfo.conninfo_to_dict(made)
+    parts = psycopg.conninfo.conninfo_to_dict(made.conninfo)
     assert (parts["host"], parts["dbname"], parts["user"]) == ("h", "db", "u@v")
     assert "password" not in parts
 

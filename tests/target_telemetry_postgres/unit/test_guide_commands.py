@@ -22,7 +22,14 @@ PAGES = sorted(GUIDE.glob("*.md"))
 FENCED = re.compile(r"^```(?:sh|console)\n(.*?)^```", re.DOTALL | re.MULTILINE)
 COMMENT = re.compile(r"(?:^|\s)#\s.*$", re.MULTILINE)
 SUBSTITUTION = re.compile(r"\$\((telemetry [^)]*)\)")
-IN_A_MANIFEST = re.compile(r"telemetry --url \"\$\$?DATABASE_URL\" ([a-z][\w -]*)")
+IN_A_MANIFEST = re.compile(
+    r"telemetry ((?:--log-level=error )?(?:url|status|stats|migrate|prune)\b[\w -]*)"
+)
+#: A password in a URL, or a variable that holds one, among the words of a command.
+ON_A_COMMAND_LINE = re.compile(
+    r"://[^\s:/@]+:[^\s@]+@|(?:--url|--dbname|--from-literal|\b(?:psql|pg_dump|pg_restore)\b)[^\n]*"
+    r"(?:\$\{?\$?\w*URL|=…)"
+)
 END = set("();<>|&\n")
 
 
@@ -129,3 +136,15 @@ def test_the_reports_of_the_guide_exist() -> None:
     page = (GUIDE / "telemetry-command.md").read_text()
     named = set(re.findall(r"telemetry report ([a-z][a-z-]+)", page))
     assert named <= set(report_names())
+
+
+@pytest.mark.parametrize(
+    "path",
+    [*PAGES, *MANIFESTS, ROOT / "README.md", ROOT / ".github" / "workflows" / "telemetry.yml"],
+    ids=lambda path: path.name,
+)
+def test_no_example_passes_a_password_on_a_command_line(path: Path) -> None:
+    text = path.read_text(encoding="utf-8")
+    commands = "\n".join(FENCED.findall(text)) if path.suffix == ".md" else text
+
+    assert ON_A_COMMAND_LINE.findall(commands.replace("user:password@", "")) == []

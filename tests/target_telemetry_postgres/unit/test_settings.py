@@ -10,7 +10,7 @@ from target_telemetry_postgres.errors import ConfigError
 from target_telemetry_postgres.settings import (
     SETTINGS,
     checked,
-    settings_from_environment,
+    layered,
     with_defaults,
 )
 
@@ -41,7 +41,8 @@ def test_a_null_or_empty_setting_is_one_that_was_not_given() -> None:
 
 
 def test_the_environment_is_read_with_the_type_of_each_setting() -> None:
-    config = settings_from_environment(
+    config = layered(
+        {},
         {
             f"{PREFIX}PORT": "6543",
             f"{PREFIX}PRUNE": "no",
@@ -51,10 +52,10 @@ def test_the_environment_is_read_with_the_type_of_each_setting() -> None:
             f"{PREFIX}DATABASE": "db",
             f"{PREFIX}USER": "",
             "PORT": "1",
-        }
+        },
     )
 
-    assert config == with_defaults(
+    assert config == (
         {
             "port": 6543,
             "prune": False,
@@ -78,7 +79,7 @@ def test_the_environment_is_read_with_the_type_of_each_setting() -> None:
 )
 def test_a_variable_of_the_wrong_kind_is_named(name: str, text: str, words: str) -> None:
     with pytest.raises(ConfigError, match=f"{PREFIX}{name} .*{words}"):
-        settings_from_environment({PREFIX + name: text})
+        layered({}, {PREFIX + name: text})
 
 
 def test_the_nearest_env_file_fills_what_the_environment_leaves_open(
@@ -89,7 +90,7 @@ def test_the_nearest_env_file_fills_what_the_environment_leaves_open(
     monkeypatch.chdir(tmp_path / "below")
     monkeypatch.setenv(f"{PREFIX}USER", "from-environment")
 
-    config = settings_from_environment()
+    config = with_defaults(layered({}))
 
     assert (config["host"], config["user"]) == ("from-file", "from-environment")
 

@@ -57,6 +57,7 @@ def command(
     from psycopg import errors
 
     from target_telemetry_postgres.postgres import roles
+    from target_telemetry_postgres.postgres.store import require_ours
 
     plan = roles.Plan(writer, reader, writers, readers, tables)
     with session.database() as database, database.connect(purpose="grant") as connection:
@@ -67,6 +68,7 @@ def command(
             for statement in planned:
                 click.echo(statement.as_string(connection) + ";")
             return
+        require_ours(found.store, database)
         for statement in planned:
             try:
                 connection.execute(statement)

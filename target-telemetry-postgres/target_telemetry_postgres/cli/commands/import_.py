@@ -48,6 +48,7 @@ def command(session: Session, *, path: Path, table: str | None, keep_existing: b
     """Bring exported tables into this database."""
     from target_telemetry_postgres.cli.transfer.merging import load
     from target_telemetry_postgres.postgres.migrate import ensure_schema, look_at
+    from target_telemetry_postgres.postgres.store import require_ours
 
     if path.is_dir() and table:
         raise click.UsageError("--table goes with a single file.")
@@ -55,7 +56,9 @@ def command(session: Session, *, path: Path, table: str | None, keep_existing: b
     lines = []
     with session.database() as database:
         ensure_schema(database, session.config["migrate"])
-        sources = _placed(sources, look_at(database))
+        store = look_at(database)
+        require_ours(store, database)
+        sources = _placed(sources, store)
         _bring_systems(database, session.config["migrate"], sources)
         for source in sources:
             loaded = load(database, source, keep_existing=keep_existing)
