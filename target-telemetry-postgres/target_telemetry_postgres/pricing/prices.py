@@ -63,13 +63,19 @@ class Prices:
         self, model: str, provider: str | None, at: datetime, tokens: Tokens
     ) -> Priced | None:
         """The cost of a call at its own date; None where it is not known."""
+        version = OWN_VERSION if self.own(model) else book_version()
+        return _priced(self.exact(model, provider, at, tokens), version)
+
+    def exact(
+        self, model: str, provider: str | None, at: datetime, tokens: Tokens
+    ) -> Decimal | None:
+        """The same with all its digits, however much it is."""
         if own := self.own(model):
             day = at.astimezone(timezone.utc).date()
             valid = [price for price in own if price.start <= day]
-            return _priced(_own_cost(valid[-1], tokens) if valid else None, OWN_VERSION)
+            return _own_cost(valid[-1], tokens) if valid else None
         entry = self.entry(model, provider)
-        cost = None if entry is None else _book_cost(entry, at, tokens)
-        return _priced(cost, book_version())
+        return None if entry is None else _book_cost(entry, at, tokens)
 
     def own(self, model: str) -> list[OwnPrice]:
         """A team's own prices of a model, the newest last."""

@@ -2,20 +2,28 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timezone
+import itertools
+import json
+import os
+import random
+from datetime import datetime, timedelta, timezone
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
+import pytest
 from genai_prices import Usage, calc_price
+from genai_prices.data import providers
 
 from support.sample_rows import call, insert
 from support.telemetry_command import telemetry
 from target_telemetry_postgres.pricing import reprice
+from target_telemetry_postgres.pricing.prices import Prices
 
 if TYPE_CHECKING:
-    import pytest
-
     from target_telemetry_postgres.postgres.database import Database
+
+
+FULL = os.environ.get("TELEMETRY_PROOF") == "full"
 
 
 def costs(database: Database) -> list[Any]:
@@ -119,10 +127,84 @@ def test_many_calls_go_in_batches_and_each_goes_once(
     database: Database, database_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(reprice, "BATCH", 7)
-    insert(database, "llm_calls", *[call(n, estimated_cost="5") for n in range(1, 24)])
+    monkeypatch.setattr(reprice, "SLICE", 5)
+    # Several of one instant, and times at the ends of what Postgres counts, which have no day.
+    times = ["2026-01-01T00:00:00Z"] * 9 + ["infinity", "-infinity"]
+    rows = [call(n, estimated_cost="5") for n in range(1, 24)]
+    rows += [call(30 + n, estimated_cost="5", timestamp=at) for n, at in enumerate(times)]
+    insert(database, "llm_calls", *rows)
     ran = telemetry("--url", database_url, "reprice")
-    assert "23 calls got another cost" in ran.out
-    assert all(row[0] < 1 for row in costs(database))
+    assert "32 calls got another cost" in ran.out, ran.err
+    assert sum(row[0] < 1 for row in costs(database)) == 32
+
+
+def test_a_model_that_must_be_asked_for_each_call_costs_the_same(
+    database: Database, database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    insert(database, "llm_calls", *[call(n, estimated_cost="5") for n in range(1, 24)])
+    expected = telemetry("--url", database_url, "reprice", "--dry-run", "--json").json
+    monkeypatch.setattr(reprice, "rates", lambda *_: None)
+    monkeypatch.setattr(reprice, "BATCH", 7)
+
+    assert telemetry("--url", database_url, "reprice", "--dry-run", "--json").json == expected
+    assert "23 calls got another cost" in telemetry("--url", database_url, "reprice").out
+
+
+@pytest.mark.proof
+def test_sql_multiplies_to_what_the_prices_say_of_each_call(
+    database: Database, database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    choose = random.Random(None if FULL else 7)  # noqa: S311 - the same calls each time
+    overrides = {
+        "our-model": [
+            {"from": "2025-01-01", "input": 1, "output": "2.5", "cache_read": 0.1, "reasoning": 3},
+            {"from": "2025-06-01", "input": 0.123456789, "output": "0.0000005"},
+        ]
+    }
+    monkeypatch.setenv("TAP_LLM_CSV_PRICE_OVERRIDES", json.dumps(overrides))
+    prices = Prices({}, overrides)
+    known = [(model.id, provider.id) for provider in providers for model in provider.models]
+    special = [pair for pair in known if pair[1] == "deepseek" or "gemini" in pair[0]]
+    models = [*choose.sample(known, 60), *special, ("our-model", None), ("nobody-knows", None)]
+    rows = []
+    for number in range(20_000 if FULL else 800):
+        model, provider = choose.choice([*models, ("our-model", None)])
+        given = choose.choice([0, 1, 200_000, 200_001, choose.randrange(400_000), None])
+        made = choose.choice([0, 1, choose.randrange(50_000), 10**12, None])
+        cached = choose.randrange((given or 0) + 1)
+        at = datetime(2024, 11, 1, tzinfo=timezone.utc)
+        rows.append(
+            call(
+                number,
+                model=model,
+                provider=provider,
+                timestamp=at + timedelta(minutes=choose.randrange(60 * 24 * 700)),
+                input_tokens=given,
+                output_tokens=made,
+                cache_read_tokens=choose.choice([None, 0, cached, 10**6]),
+                cache_write_tokens=choose.choice([None, 0, 0, (given or 0) - cached]),
+                reasoning_tokens=choose.choice([None, 0, 7, made]),
+                estimated_cost=choose.choice([None, "5"]),
+                price_version=choose.choice([None, "price_overrides", "older"]),
+            )
+        )
+    insert(database, "llm_calls", *rows)
+    with database.connect() as connection:
+        names = ", ".join(reprice.Call._fields).replace(" cost", " estimated_cost")
+        calls = connection.execute(f"SELECT {names} FROM telemetry.llm_calls").fetchall()
+
+    assert telemetry("--url", database_url, "reprice").code == 0
+
+    with database.connect() as connection:
+        stored = dict(
+            connection.execute("SELECT call_id, estimated_cost FROM telemetry.llm_calls").fetchall()
+        )
+    priced = 0
+    for one in itertools.starmap(reprice.Call, calls):
+        expected = reprice.new_price(one, prices)
+        assert stored[one.call_id] == (expected.cost if expected else one.cost), one
+        priced += expected is not None
+    assert priced > len(rows) / 4
 
 
 def test_a_teams_own_price_gives_way_only_to_another(
