@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from psycopg import sql
 
+from target_telemetry_postgres.postgres.store import look
 from target_telemetry_postgres.pricing.prices import OWN_VERSION, Prices, book_version
 
 if TYPE_CHECKING:
@@ -56,21 +57,17 @@ def learn(
     Returns:
         How many rows that changed.
     """
-    if not _is_there(connection, schema, TABLE):
+    store = look(connection, schema)
+    if not store.owns(TABLE):
         return 0
     models: set[str] = set()
-    if _is_there(connection, schema, CHAT):
+    if store.owns(CHAT):
         models.update(_models_of_requests(connection, schema))
-    if _is_there(connection, schema, CALLS):
+    if store.owns(CALLS):
         models.update(_models_of_calls(connection, schema, again=again))
     return sum(
         _store(connection, schema, model, list(rates_of(model, prices))) for model in sorted(models)
     )
-
-
-def _is_there(connection: psycopg.Connection[Any], schema: str, table: str) -> bool:
-    found = connection.execute("select to_regclass(%s)", [f'"{schema}"."{table}"']).fetchone()
-    return found is not None and found[0] is not None
 
 
 def rates_of(model: str, prices: Prices) -> Iterator[Rate]:

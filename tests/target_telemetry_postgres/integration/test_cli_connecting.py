@@ -235,7 +235,8 @@ def test_a_reader_that_closes_the_pipe_ends_an_export_quietly(
             "insert into telemetry.llm_calls (call_id, notes) "
             "select gen_random_uuid(), repeat('x', 1000) from generate_series(1, 5000)"
         )
-    command = shlex.join([*COMMAND, "--url", database_url, "export", "llm_calls"])
+    options = ["--url", database_url, "--log-level", "error"]
+    command = shlex.join([*COMMAND, *options, "export", "llm_calls"])
     ran = subprocess.run(
         ["bash", "-c", f"{command} | head -1"], capture_output=True, text=True, check=False
     )
