@@ -21,15 +21,15 @@ counted as (
   select
     day, repository, branch, environment, phase, model, bin,
     count(*)::int as calls,
-    count(*) filter (where success) as good,
+    count(*) filter (where success is null) as unknown,
     count(*) filter (where success is false) as failed,
     sum(cost) as cost,
     count(*) filter (where cost is null) as unpriced,
     sum(input_tokens) as input_tokens,
     sum(output_tokens) as output_tokens,
     sum(cache_read_tokens) as cache_tokens,
-    sum(input_tokens) filter (where cache_read_tokens is not null) as cacheable_tokens,
-    sum(output_tokens) filter (where bin > 0) as timed_tokens,
+    sum(input_tokens) filter (where cache_read_tokens is null) as uncached_tokens,
+    sum(output_tokens) filter (where bin is null or bin = 0) as untimed_tokens,
     sum(duration_ms) filter (where bin > 0 and output_tokens is not null) as timed_ms
   from calls
   group by 1, 2, 3, 4, 5, 6, 7
@@ -37,15 +37,15 @@ counted as (
 select
   day, repository, branch, environment, phase, model,
   sum(calls)::bigint as calls,
-  sum(good)::bigint as good,
+  sum(unknown)::bigint as unknown,
   sum(failed)::bigint as failed,
   coalesce(round(sum(cost) * 1000000000), 0)::bigint as nanodollars,
   sum(unpriced)::bigint as unpriced,
   coalesce(sum(input_tokens), 0)::bigint as input_tokens,
   coalesce(sum(output_tokens), 0)::bigint as output_tokens,
   coalesce(sum(cache_tokens), 0)::bigint as cache_tokens,
-  coalesce(sum(cacheable_tokens), 0)::bigint as cacheable_tokens,
-  coalesce(sum(timed_tokens), 0)::bigint as timed_tokens,
+  coalesce(sum(uncached_tokens), 0)::bigint as uncached_tokens,
+  coalesce(sum(untimed_tokens), 0)::bigint as untimed_tokens,
   coalesce(sum(timed_ms), 0)::bigint as timed_ms,
   coalesce(array_agg(bin order by bin) filter (where bin is not null), '{}') as bins,
   coalesce(array_agg(calls order by bin) filter (where bin is not null), '{}') as counts

@@ -9,10 +9,10 @@ select
     then environment else %(rest)s end as environment,
   case when %(all_dimensions)s and phase = any(%(phases)s)
     then phase else %(rest)s end as phase,
-  case when model = any(%(models)s) then model else %(rest)s end as model,
+  case when %(by_model)s and model = any(%(models)s) then model else %(rest)s end as model,
   case when prompt = any(%(prompts)s) then prompt else %(rest)s end as prompt,
   count(*)::bigint as calls,
-  count(*) filter (where success)::bigint as good,
+  count(*) filter (where success is null)::bigint as unknown,
   count(*) filter (where success is false)::bigint as failed,
   coalesce(round(sum(cost) * 1000000000), 0)::bigint as nanodollars
 from call_facts

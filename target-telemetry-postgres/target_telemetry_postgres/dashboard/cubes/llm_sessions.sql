@@ -12,7 +12,7 @@ select
   case when model = any(%(models)s) then model else %(rest)s end as model,
   session,
   count(*)::bigint as calls,
-  count(*) filter (where success)::bigint as good,
+  count(*) filter (where success is null)::bigint as unknown,
   count(*) filter (where success is false)::bigint as failed,
   coalesce(round(sum(cost) * 1000000000), 0)::bigint as nanodollars
 from call_facts

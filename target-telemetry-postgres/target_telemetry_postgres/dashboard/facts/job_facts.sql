@@ -65,6 +65,7 @@ select
   case when job.queued_seconds >= 0 then job.queued_seconds::float8 end as queued_seconds,
   case when job.duration_seconds >= 0 then job.duration_seconds::float8 end as seconds,
   case when job.duration_seconds >= 0 then ceil(job.duration_seconds / 60) end as billed_minutes,
+  prices.usd_per_minute,
   case when job.duration_seconds >= 0 then ceil(job.duration_seconds / 60) end
     * prices.usd_per_minute as cost
 from workflow_jobs job

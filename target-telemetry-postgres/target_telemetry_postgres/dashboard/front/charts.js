@@ -48,6 +48,7 @@ class TimeChart {
     const { spec } = this;
     const ink = toneColour('muted');
     const line = toneColour('line');
+    const step = spec.format === duration ? secondsStep(spec) : undefined;
     return {
       animation: false,
       textStyle: { fontFamily: getComputedStyle(document.body).fontFamily },
@@ -63,9 +64,9 @@ class TimeChart {
       yAxis: {
         type: 'value',
         min: spec.low === undefined ? 0 : spec.low,
-        max: spec.high,
+        max: step ? step * Math.ceil(largest(spec) / step) : spec.high,
         splitNumber: 4,
-        interval: spec.format === duration ? secondsStep(spec) : undefined,
+        interval: step,
         splitLine: { lineStyle: { color: line } },
         axisLabel: { color: ink, fontSize: 11, formatter: spec.axis || spec.format },
       },
@@ -190,9 +191,13 @@ class TimeChart {
   }
 }
 
+function largest(spec) {
+  return Math.max(0, ...spec.series.flatMap((series) => series.values.filter((value) => !missing(value))));
+}
+
 // Steps of a time axis that people count in: 15 minutes, not 1,000 seconds.
 function secondsStep(spec) {
-  const most = Math.max(0, ...spec.series.flatMap((series) => series.values.filter((value) => !missing(value))));
+  const most = largest(spec);
   const steps = [1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 14400, 21600, 43200, 86400];
   if (most < 2) return undefined;
   return steps.find((step) => most / step <= 5) || 86400 * Math.ceil(most / 86400 / 5);

@@ -48,6 +48,30 @@ function unpack(blob, packed) {
   return values;
 }
 
+// Numbers that follow from others: what is kept instead is mostly nothing, and takes no room.
+const DERIVED = {
+  seconds: (cube) => difference(cube.column('minutes'), cube.column('spare_seconds'), 60),
+  microdollars(cube) {
+    const minutes = cube.column('minutes');
+    const rates = Array.from({ length: cube.slices }, (_, slice) => Number(cube.text('rate', slice)));
+    return (_, row) => minutes[row] * rates[cube.slice[row]] * 1e6;
+  },
+  nanodollars(cube) {
+    const micro = cube.column('microdollars');
+    return (_, row) => micro[row] * 1000;
+  },
+  good(cube) {
+    const [calls, failed, unknown] = ['calls', 'failed', 'unknown'].map((name) => cube.column(name));
+    return (_, row) => calls[row] - failed[row] - unknown[row];
+  },
+  cacheable_tokens: (cube) => difference(cube.column('input_tokens'), cube.column('uncached_tokens'), 1),
+  timed_tokens: (cube) => difference(cube.column('output_tokens'), cube.column('untimed_tokens'), 1),
+};
+
+function difference(whole, part, times) {
+  return (_, row) => whole[row] * times - part[row];
+}
+
 // Rows of numbers by day and slice; a slice is one combination of what the page filters by.
 // What it holds is unpacked when it is first asked for.
 class Cube {
@@ -90,7 +114,9 @@ class Cube {
   }
 
   column(name) {
-    return this.once('column ' + name, () => unpack(this.blob, this.described.columns[name]));
+    return this.once('column ' + name, () => (name in this.described.columns
+      ? unpack(this.blob, this.described.columns[name])
+      : Float64Array.from({ length: this.rows }, DERIVED[name](this))));
   }
 
   // The text of a slice in a dimension, or of a row in a column of texts.
@@ -105,11 +131,13 @@ class Cube {
   // Where each row's bins start, the bins, and how many fell into each.
   get histogram() {
     return this.once('histogram', () => {
-      const { lengths, steps, counts } = this.described.histogram;
+      const { lengths, steps, firsts, counts } = this.described.histogram;
       const sizes = unpack(this.blob, lengths);
       const starts = new Uint32Array(sizes.length + 1);
       for (let i = 0; i < sizes.length; i++) starts[i + 1] = starts[i] + sizes[i];
-      const bins = Uint8Array.from(unpack(this.blob, steps));
+      // Either every bin from a row's first to its last, or only those into which something fell.
+      const bins = steps ? Uint8Array.from(unpack(this.blob, steps)) : new Uint8Array(starts[sizes.length]).fill(1);
+      if (firsts) unpack(this.blob, firsts).forEach((first, row) => { if (sizes[row]) bins[starts[row]] = first; });
       for (let row = 0; row < sizes.length; row++) {
         for (let i = starts[row] + 1; i < starts[row + 1]; i++) bins[i] += bins[i - 1];
       }

@@ -26,7 +26,7 @@ function freshness(page) {
   if (!rows.length) return 'No pipeline has loaded anything yet.';
   const newest = Math.max(...rows.map((row) => row.loaded_at));
   const age = ago(Date.now() / 1000 - newest);
-  return warnings(page).length ? `Not all of it: last load ${age}.` : `Yes: all ${whole(rows.length)} streams loaded, last ${age}.`;
+  return warnings(page).length ? `Not all of it: the last load was ${age}.` : `Yes: all ${whole(rows.length)} streams are loaded, the last one ${age}.`;
 }
 
 function loadsCard(page) {

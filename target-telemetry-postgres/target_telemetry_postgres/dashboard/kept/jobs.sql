@@ -5,4 +5,4 @@ where at >= %(since)s and at < %(until)s
   and (%(repositories)s::text[] is null or repository = any(%(repositories)s))
 group by 1
 order by sum(seconds) desc nulls last, 1
-limit 150
+limit 60
