@@ -135,6 +135,18 @@ def test_an_export_carries_the_lines_to_another_database(
     assert [row["id"] for row in other.table("s")] == [1, 2, 3]
 
 
+def test_the_lines_find_their_place_in_a_schema_of_somebody_else(
+    loader: Loader, other: Loader, tmp_path: Path
+) -> None:
+    run(loader, 1)
+    assert telemetry("--url", loader.url, "export", "--all", "-o", str(tmp_path)).code == 0
+    ran = telemetry("--url", other.url, "--schema", "analytics", "import", str(tmp_path))
+    assert ran.code == 0, ran.err
+    run(other, 2, default_target_schema="analytics")
+    rows = other.query("SELECT runs FROM analytics._telemetry_state_lineages")
+    assert rows == [(2,)]
+
+
 def test_a_store_that_may_not_be_migrated_loads_on(loader: Loader) -> None:
     ran = telemetry("--url", loader.url, "migrate")
     assert ran.code == 0
