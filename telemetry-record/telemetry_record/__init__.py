@@ -132,6 +132,7 @@ class TraceEvent(TypedDict, total=False):
     trace_id: str
     seq: int | None
     ts: Instant
+    received_at: Instant | None
     type: str
     payload: dict[str, Any] | None
     session_id: str | None

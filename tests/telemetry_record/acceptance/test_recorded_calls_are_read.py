@@ -5,8 +5,9 @@ from __future__ import annotations
 import json
 import uuid
 from decimal import Decimal
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, get_type_hints
 
+import telemetry_record
 from support.project import Project, clean_environment
 
 if TYPE_CHECKING:
@@ -48,3 +49,33 @@ def test_an_unknown_column_joins_the_others_in_extra(tmp_path: Path) -> None:
     ]
     [reject] = records(project, "llm_csv_rejects")
     assert (reject["line_number"], reject["column_name"]) == (2, "extra")
+
+
+def test_every_kind_of_record_finds_its_stream(tmp_path: Path) -> None:
+    project = Project(tmp_path, clean_environment(TELEMETRY_DB_ENABLED="1"))
+    record = "telemetry-record"
+    project.run(record, "token-estimation", "category=tests", "predicted_output_tokens=10")
+    project.run(record, "token-estimation", "stop_reason=failed before it asked")
+    project.run(record, "chat-request", "user_id=u", "user_question=how many?", "sql_model=m")
+    project.run(record, "chat-request", "user_id=u", "user_question=why?", "error_type=timeout")
+    project.run(record, "trace-event", "trace_id=t", "type=edit", 'payload={"file": "a.py"}')
+    project.run(record, "trace-event", "trace_id=t", "type=test", "seq=2", "session_id=s")
+    for stream, number in (
+        ("token_estimation_v2_events", 2),
+        ("chat_telemetry_log", 2),
+        ("pr_trace_events", 2),
+        ("llm_csv_rejects", 0),
+    ):
+        assert len(records(project, stream)) == number, stream
+
+
+def test_the_arguments_are_the_columns_of_the_streams(tmp_path: Path) -> None:
+    catalog = json.loads(Project(tmp_path).run("tap-llm-csv", "--discover").out)
+    columns = {s["tap_stream_id"]: set(s["schema"]["properties"]) for s in catalog["streams"]}
+    for shape, stream, more in (
+        (telemetry_record.LlmCall, "llm_calls", set()),
+        (telemetry_record.TokenEstimation, "token_estimation_v2_events", {"total_tokens"}),
+        (telemetry_record.ChatRequest, "chat_telemetry_log", set()),
+        (telemetry_record.TraceEvent, "pr_trace_events", set()),
+    ):
+        assert set(get_type_hints(shape)) - columns[stream] == more, stream
