@@ -52,8 +52,9 @@ def _places(name: str, provider: str | None) -> Iterator[Reference]:
         yield name, provider
     vendor, slash, rest = name.partition("/")
     if slash:
-        yield name, "openrouter"
+        # Gateways write `openai/gpt-4o-mini` for OpenAI's own; OpenRouter names itself elsewhere.
         yield rest, vendor
+        yield name, "openrouter"
         yield rest, None
         return
     yield name, None

@@ -112,6 +112,7 @@ def test_a_cost_that_no_column_holds_is_refused() -> None:
         ("gpt-5-high", "openai"),
         ("Gemini 2.5 Pro", "google"),
         ("anthropic/claude-4.5-sonnet-20250929", "openrouter"),
+        ("openai/gpt-4o-mini", "openai"),
         ("us.anthropic.claude-sonnet-4-5-20250929-v1:0", "aws"),
         ("gpt-4o", "openai"),
     ],
