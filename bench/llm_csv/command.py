@@ -13,6 +13,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from bench.llm_csv import many_files
 from bench.llm_csv.contenders import CONTENDERS, Contender, our_tap
 from bench.llm_csv.rows import write_rows
 from bench.measure import Run, run
@@ -38,6 +39,7 @@ def main(arguments: Sequence[str]) -> int:
             _speed(runs, missing, options.rows, path.stat().st_size),
             _pricing(path),
             _unchanged(path, write_rows(folder / "small.csv", _SMALL), folder, options.rounds),
+            many_files.section(folder, _to_nowhere, _last_state),
         ]
     markdown = "\n\n".join(["## tap-llm-csv", *parts])
     print(markdown)

@@ -131,7 +131,7 @@ STATUS = (
 CURRENCY = ("currency", "costcurrency", "currencycode")
 REQUESTS = (
     "requests", "requestcount", "numrequests", "nrequests", "requestscount", "calls", "callcount",
-    "numcalls", "ncalls", "apicalls", "nummodelrequests", "apirequests",
+    "numcalls", "ncalls", "apicalls", "llmcalls", "modelcalls", "nummodelrequests", "apirequests",
 )  # fmt: skip
 """A row that counts calls is none."""
 
