@@ -23,7 +23,10 @@ def test_make_run_sets_up_loads_and_prints_and_a_second_one_adds_nothing(tmp_pat
     first = project.run("make", "run").out
     rows = data_rows(first)
     assert set(rows) >= {"workflow_runs", "workflow_jobs", "workflow_steps", "llm_calls"}
-    filled = ("workflow_runs", "workflow_jobs", "llm_calls", "token_estimation_v2_events")
+    filled = (
+        *("workflow_runs", "workflow_jobs", "llm_calls", "token_estimation_v2_events"),
+        *("chat_telemetry_log", "pr_traces", "pr_trace_events"),
+    )
     assert all(rows[table] != "0" for table in filled)
     assert [line[:5] for line in first.splitlines() if line.startswith("[")] == [
         "[1/3]",
