@@ -81,8 +81,7 @@ class Outcome:
     tables: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
     ledger: list[tuple[Any, ...]] = field(default_factory=list)
     rejected: list[tuple[Any, ...]] = field(default_factory=list)
-    #: The records as they are kept; JSON in them is spelled as each way has it.
-    kept: list[dict[str, Any]] = field(default_factory=list, compare=False)
+    kept: list[dict[str, Any]] = field(default_factory=list)
 
 
 class Ear(logging.Handler):

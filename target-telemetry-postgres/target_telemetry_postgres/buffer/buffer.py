@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass, field
 from decimal import Decimal
+from itertools import chain
 from typing import TYPE_CHECKING, Any, Final
 
 from target_telemetry_postgres.buffer.packed_rows import Pack
@@ -50,9 +51,9 @@ class Part:
     read: int = 0
     expired: int = 0
     rejected: int = 0
-    #: By the identity of a row, the one of its key that it replaced: should the server refuse the
-    #: later one, the earlier stands.
-    replaced: dict[int, Row] = field(default_factory=dict)
+    #: By the identity of a row, the records of its key that it was made of, in order: should the
+    #: server refuse the row, only those go that it refuses.
+    sources: dict[int, list[Row]] = field(default_factory=dict)
     absent: bool = False
     null_keys: bool = False
     #: The columns that no row mentions, if these are all that any row leaves out.
@@ -79,13 +80,13 @@ class Batch:
 class Buffer:
     """Collects the rows of one stream.
 
-    With `keep_replaced` a refused row gives way to the one that it replaced.
+    With `keep_sources` it remembers what a row was made of.
     """
 
-    def __init__(self, destination: Destination, *, keep_replaced: bool = False) -> None:
+    def __init__(self, destination: Destination, *, keep_sources: bool = False) -> None:
         self.destination = destination
-        self._keep_replaced = keep_replaced
-        self._replaced: dict[int, Row] = {}
+        self._keep_sources = keep_sources
+        self._sources: dict[int, list[Row]] = {}
         self.read = 0
         self.expired = 0
         self.rejected = 0
@@ -131,17 +132,17 @@ class Buffer:
             self._list.append([None if value is UNSET else value for value in row])
             return
         key = self._key_of(row)
+        before, made = self._by_key.get(key), row
         if UNSET in row:
             self._absent = True
-            before = self._by_key.get(key)
             if before is not None:
-                row = [old if new is UNSET else new for old, new in zip(before, row, strict=True)]
+                made = completed(row, before)
             elif key in self._deleted:
-                row = [None if value is UNSET else value for value in row]
+                made = [None if value is UNSET else value for value in row]
         self._deleted.pop(key, None)
-        if self._keep_replaced and (before := self._by_key.get(key)) is not None:
-            self._replaced[id(row)] = before
-        self._by_key[key] = row
+        if self._keep_sources and before is not None:
+            self._sources[id(made)] = [*self._sources.pop(id(before), [before]), row]
+        self._by_key[key] = made
 
     def delete(self, row: Row) -> None:
         """A row whose key is to go."""
@@ -149,16 +150,14 @@ class Buffer:
             return
         self._unpack()
         key = self._key_of(row)
-        gone = self._by_key.pop(key, None)
-        while gone is not None:
-            gone = self._replaced.pop(id(gone), None)
+        self._sources.pop(id(self._by_key.pop(key, None)), None)
         self._deleted[key] = row
 
     def take(self) -> Part | None:
         """Everything collected so far; the buffer starts again empty."""
         if not (self.read or len(self) or self.rejected or self.expired):
             return None
-        if self._pack is not None and self._keep_replaced and self._pack.repeats:
+        if self._pack is not None and self._keep_sources and self._pack.repeats:
             self._unpack()
         rows = self._list if self._key_of is None else list(self._by_key.values())
         deleted = list(self._deleted.values())
@@ -169,8 +168,9 @@ class Buffer:
             read=self.read,
             expired=self.expired,
             rejected=self.rejected,
-            replaced=self._replaced,
-            absent=self._absent and any(UNSET in row for row in (*rows, *self._replaced.values())),
+            sources=self._sources,
+            absent=self._absent
+            and any(UNSET in row for row in (*rows, *chain.from_iterable(self._sources.values()))),
             null_keys=any(row[at] is None for at in self._key_at for row in (*rows, *deleted)),
             pack=self._pack,
         )
@@ -178,10 +178,15 @@ class Buffer:
             columns = list(self.destination.table.columns)
             part.unmentioned = frozenset(columns[at] for at in self._pack.missing)
         self._pack = None
-        self._list, self._by_key, self._deleted, self._replaced = [], {}, {}, {}
+        self._list, self._by_key, self._deleted, self._sources = [], {}, {}, {}
         self.read = self.expired = self.rejected = 0
         self._absent = False
         return part
+
+
+def completed(row: Row, before: Row) -> Row:
+    """A row with what an earlier one of its key says of the columns that it does not mention."""
+    return [old if new is UNSET else new for old, new in zip(before, row, strict=True)]
 
 
 def _key_function(table: TableColumns, at: Sequence[int]) -> Callable[[Row], Key]:

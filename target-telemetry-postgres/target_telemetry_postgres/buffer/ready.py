@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from itertools import chain
 from operator import itemgetter
 from typing import TYPE_CHECKING, Any
 
@@ -23,8 +24,10 @@ def make_ready(part: Part) -> None:
         return
     table = part.destination.table
     if part.absent:
-        # A row that another replaced may come after all, and may leave out more.
-        part.unmentioned = _unmentioned(table, [*part.rows, *part.replaced.values()])
+        # What a row was made of may come after all, and may leave out more.
+        part.unmentioned = _unmentioned(
+            table, [*part.rows, *chain.from_iterable(part.sources.values())]
+        )
         part.absent = not part.unmentioned
     if part.rows and len(table.columns) > len(part.unmentioned) and not part.absent:
         cells = _cells(replace(table, unmentioned=part.unmentioned))

@@ -106,7 +106,7 @@ class Sink:
             partitioned=into.kind != "r",
             takes_copies=into.takes_copies,
         )
-        self.buffer = Buffer(self.destination, keep_replaced=options.quarantine)
+        self.buffer = Buffer(self.destination, keep_sources=options.quarantine)
         self.plan = Plan(
             definition.stream,
             definition.schema,

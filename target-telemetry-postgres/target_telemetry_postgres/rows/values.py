@@ -232,6 +232,31 @@ def _element(value: Any) -> str:
     return f'"{escaped}"'
 
 
+_ELEMENT: Final = re.compile(r'"((?:[^"\\]|\\.)*)"|([^,{}"]+)', re.DOTALL)
+_decode: Final = msgspec.json.Decoder(float_hook=exact).decode
+
+
+def as_sent(value: Any, pg_type: str) -> Any:
+    """What `converter` was given to make this of, but for the spelling."""
+    if not isinstance(value, str):
+        return value
+    if base_type(pg_type) in {JSONB, "json"}:
+        return _decode(value)
+    element = element_type(pg_type)
+    if element is None:
+        return value
+    return [_element_as_sent(match, element) for match in _ELEMENT.finditer(value[1:-1])]
+
+
+def _element_as_sent(match: re.Match[str], pg_type: str) -> Any:
+    if match[1] is None:
+        return {"NULL": None, "t": True, "f": False}[match[2]]
+    text = re.sub(r"\\(.)", r"\1", match[1], flags=re.DOTALL)
+    if base_type(pg_type) in {*INTEGER_RANGES, "numeric", "real", "double precision"}:
+        return _decode(text)
+    return text
+
+
 _BY_TYPE: Final[dict[str, Converter]] = {
     **{name: to_integer(*bounds) for name, bounds in INTEGER_RANGES.items()},
     "numeric": to_numeric,

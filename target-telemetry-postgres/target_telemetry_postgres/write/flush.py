@@ -144,10 +144,10 @@ def _put_apart(connection: Connection, part: Part, counts: StreamCounts) -> list
         except psycopg.Error as error:
             if not about_a_value(error):
                 raise
-            rows, rejection = without_refused_row(
+            rows, rejections = without_refused_row(
                 part, rows, error, lambda some: _refused(connection, part, some)
             )
-            refused.append(rejection)
+            refused += rejections
         else:
             counts.inserted += done.inserted
             counts.updated += done.updated

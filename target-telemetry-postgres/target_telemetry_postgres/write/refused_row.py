@@ -5,8 +5,9 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Final
 
+from target_telemetry_postgres.buffer.buffer import completed
 from target_telemetry_postgres.rows.rejection import Rejection
-from target_telemetry_postgres.rows.values import UNSET, Row
+from target_telemetry_postgres.rows.values import UNSET, Row, as_sent
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -24,8 +25,10 @@ def without_refused_row(
     rows: Sequence[Row],
     error: psycopg.Error,
     refused: Callable[[Sequence[Row]], psycopg.Error | None],
-) -> tuple[list[Row], Rejection]:
+) -> tuple[list[Row], list[Rejection]]:
     """The rows without the one that the server refused, and why it did.
+
+    A row that was made of several records loses only those that are refused.
 
     Args:
         part: Where the rows belong.
@@ -36,10 +39,35 @@ def without_refused_row(
     at, column = _place(error, part.destination)
     if at is None or at >= len(rows):
         at, error = _search(rows, error, refused)
-    rejection = _rejection(part.destination, rows[at], error, column or error.diag.column_name)
-    earlier = part.replaced.get(id(rows[at]))
-    instead = [] if earlier is None else [earlier]
-    return [*rows[:at], *instead, *rows[at + 1 :]], rejection
+    column = column or error.diag.column_name
+    sources = part.sources.get(id(rows[at]))
+    if sources is None:
+        kept, rejections = None, [_rejection(part.destination, rows[at], error, column)]
+    else:
+        kept, rejections = _sorted_out(part.destination, sources, refused)
+    if not rejections:
+        rejections = [_rejection(part.destination, rows[at], error, column)]
+        kept = None
+    return [*rows[:at], *([] if kept is None else [kept]), *rows[at + 1 :]], rejections
+
+
+def _sorted_out(
+    destination: Destination,
+    sources: Sequence[Row],
+    refused: Callable[[Sequence[Row]], psycopg.Error | None],
+) -> tuple[Row | None, list[Rejection]]:
+    """Try each record of one key on top of those that are good: the row of these, and the rest."""
+    kept: Row | None = None
+    rejections = []
+    for row in sources:
+        made = row if kept is None else completed(row, kept)
+        error = refused([made])
+        if error is None:
+            kept = made
+        else:
+            _, column = _place(error, destination)
+            rejections.append(_rejection(destination, row, error, column or error.diag.column_name))
+    return kept, rejections
 
 
 def _place(error: psycopg.Error, destination: Destination) -> tuple[int | None, str | None]:
@@ -75,8 +103,9 @@ def _rejection(
     destination: Destination, row: Row, error: psycopg.Error, column: str | None
 ) -> Rejection:
     names = list(destination.table.columns)
+    types = destination.table.columns
     record = {
-        destination.originals.get(name, name): value
+        destination.originals.get(name, name): as_sent(value, types[name])
         for name, value in zip(names, row[:-1], strict=True)
         if value is not UNSET
     }

@@ -137,3 +137,46 @@ def test_a_rejected_record_may_hold_what_postgres_cannot(loader: Loader) -> None
         invalid_record_treatment="quarantine",
     )
     assert loader.table("rejected_records")[0]["record"]["id"] == "ab"
+
+
+KEYED = schema(
+    "s",
+    {
+        "id": {"type": "integer"},
+        "d": {"type": ["string", "null"], "format": "date"},
+        "y": {"type": ["string", "null"]},
+        "o": {"type": ["object", "null"]},
+        "l": {"type": ["array", "null"], "items": {"type": "string"}},
+    },
+    ["id"],
+)
+BAD = {"id": 1, "d": "2023-02-30"}
+
+
+@pytest.mark.parametrize(
+    ("sent", "rejected", "stored"),
+    [
+        ([BAD, {"id": 1, "y": "good"}], [2], {"id": 1, "y": "good"}),
+        ([{"id": 1, "y": "good"}, BAD], [3], {"id": 1, "y": "good"}),
+        ([{"id": 1, "y": "a"}, BAD, {"id": 1, "y": "b"}], [3], {"y": "b", "d": None}),
+        ([BAD, {"id": 1, "d": "2023-03-01"}, BAD, BAD | {"y": "b"}], [2, 4, 5], {"y": None}),
+        ([BAD, BAD], [2, 3], None),
+    ],
+)
+def test_of_the_records_of_one_key_only_the_bad_ones_go(
+    loader: Loader, sent: list[dict[str, Any]], rejected: list[int], stored: dict[str, Any] | None
+) -> None:
+    loader.load(KEYED, records("s", sent), invalid_record_treatment="quarantine")
+    kept = loader.query("SELECT line_number, record FROM rejected_records ORDER BY line_number")
+    assert kept[0] == (rejected[0], sent[rejected[0] - 2])
+    assert loader.ledger("s")["rows_rejected"] == len(rejected)
+    rows = loader.table("s")
+    assert len(rows) == (stored is not None)
+    if stored is not None:
+        assert rows[0] == rows[0] | stored
+
+
+def test_a_rejected_record_is_kept_as_it_was_sent(loader: Loader) -> None:
+    odd = {"o": {"a": [1.50, "é\n"]}, "l": ["a,b", 'q"\\', "", "NULL", "{}"], "y": "t"}
+    loader.load(KEYED, record("s", BAD | odd), invalid_record_treatment="quarantine")
+    assert loader.query("SELECT record FROM rejected_records") == [(BAD | odd,)]
