@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
@@ -17,6 +18,8 @@ _MINUTE = 60
 _HOUR = 60 * _MINUTE
 _DAY = 24 * _HOUR
 _LONG_TEXT = 60
+# Those of ASCII and of Latin 1, and what turns the direction of writing around.
+_CONTROLS = re.compile("[\x00-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
 
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON, for programs.")
 
@@ -60,7 +63,7 @@ def _plain(value: object) -> object:
 
 def print_table(columns: Sequence[Column], rows: Iterable[Sequence[str]], title: str = "") -> None:
     """Print a table: boxed and coloured on a terminal, plain aligned text in a pipe."""
-    cells = [list(row) for row in rows]
+    cells = [[visible(cell) for cell in row] for row in rows]
     context = click.get_current_context(silent=True)
     if context is not None and context.meta.get(_MARKDOWN):
         for line in as_markdown(columns, cells, title):
@@ -73,6 +76,11 @@ def print_table(columns: Sequence[Column], rows: Iterable[Sequence[str]], title:
         click.echo(title)
     for line in aligned(columns, cells):
         click.echo(line)
+
+
+def visible(text: str) -> str:
+    """The text with its control characters written out: data gives no orders to a terminal."""
+    return _CONTROLS.sub(lambda found: found[0].encode("unicode_escape").decode(), text)
 
 
 def as_markdown(

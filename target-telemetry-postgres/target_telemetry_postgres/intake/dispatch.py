@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 from collections import Counter
 from typing import TYPE_CHECKING, Any, Final
 
@@ -37,6 +38,8 @@ class Dispatch:
 
     def take(self, text: bytes) -> None:
         """Some lines, in order; neighbouring records and states at one stroke."""
+        if not self._handlers.line:
+            text = text.removeprefix(codecs.BOM_UTF8)
         if not text:
             return
         messages = lines.messages(text)

@@ -71,3 +71,9 @@ def test_another_client_encoding_loses_no_character(
     monkeypatch.delenv("PGCLIENTENCODING")
     assert [row["t"] for row in loader.table("s")] == ["日本"] * 5
     assert loader.ledger("s")["rows_rejected"] == 1
+
+
+def test_a_byte_order_mark_before_the_first_message_is_skipped(loader: Loader) -> None:
+    stream = schema("s", {"id": {"type": "integer"}}, ["id"])
+    loader.load("\ufeff" + json.dumps(stream), records("s", [{"id": n} for n in range(3)]))
+    assert len(loader.table("s")) == 3
