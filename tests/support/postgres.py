@@ -114,7 +114,17 @@ class PostgresServer:
 
 @contextmanager
 def shared_server(folder: Path) -> Iterator[PostgresServer]:
-    """Our own embedded server, joined by every worker; fast because it may lose what it holds."""
+    """Our own embedded server, joined by every worker; fast because it may lose what it holds.
+
+    `TELEMETRY_TEST_POSTGRES` names another, of another version, whose superuser needs no password.
+    """
+    if given := os.environ.get("TELEMETRY_TEST_POSTGRES"):
+        server = PostgresServer(make_conninfo(given))
+        with (folder / "template.lock").open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            server.make_template()
+        yield server
+        return
     os.environ["TELEMETRY_EMBEDDED_FSYNC"] = "off"
     try:
         with EmbeddedServer(folder / "postgres") as embedded:

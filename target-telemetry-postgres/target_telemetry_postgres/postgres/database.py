@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     import sqlalchemy
 
 _LONGEST_PAUSE: Final = 5.0
+#: The first that has UNIQUE NULLS NOT DISTINCT; older ones are past their end, or close to it.
+OLDEST_SERVER: Final = 150_000
 
 log = logging.getLogger(__name__)
 
@@ -83,6 +85,13 @@ class Database:
             application_name=f"{self.application_name} {purpose}"[:63],
             connect_timeout=self.connect_timeout,
         )
+        if connection.info.server_version < OLDEST_SERVER:
+            number = connection.info.parameter_status("server_version")
+            connection.close()
+            raise ConfigError(
+                f"Postgres {number} is too old at {self.describe()}; 15 or newer is needed, which "
+                "can keep rows unique whose key holds NULL."
+            )
         try:
             connection.execute(_session(self.lock_timeout))
         except psycopg.Error:

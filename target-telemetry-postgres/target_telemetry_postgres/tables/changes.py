@@ -8,7 +8,7 @@ the migrations or made by somebody else, only ever gets nullable columns added.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 from psycopg import sql
 
@@ -26,9 +26,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from target_telemetry_postgres.schema.definition import Wanted
-
-#: The first server that can hold NULL keys unique.
-NULLS_NOT_DISTINCT: Final = 150000
 
 
 @dataclass(slots=True)
@@ -48,16 +45,14 @@ class Changes:
 # --- Decisions -------------------------------------------------------------------------------
 
 
-def changes(
-    table: Table | None, wanted: Wanted, *, schema: str, keyed: bool, server_version: int
-) -> Changes:
+def changes(table: Table | None, wanted: Wanted, *, schema: str, keyed: bool) -> Changes:
     """What to do so that the table can take the stream.
 
     Raises:
         RecordError: If that would lose something, or is not this target's to do.
     """
     if table is None:
-        return _create(wanted, schema, keyed=keyed, server_version=server_version)
+        return _create(wanted, schema, keyed=keyed)
     todo = Changes()
     for name, pg_type in wanted.columns.items():
         column = table.columns.get(name)
@@ -72,7 +67,7 @@ def changes(
         elif not accepts(column.pg_type, pg_type):
             _widen(todo, table, wanted, column, pg_type)
     if keyed:
-        _check_key(todo, table, wanted, server_version)
+        _check_key(todo, table, wanted)
     return todo
 
 
@@ -80,7 +75,7 @@ def _said(table: Table) -> str:
     return f'table "{table.schema}"."{table.name}"'
 
 
-def _create(wanted: Wanted, schema: str, *, keyed: bool, server_version: int) -> Changes:
+def _create(wanted: Wanted, schema: str, *, keyed: bool) -> Changes:
     todo = Changes()
     target = sql.Identifier(schema, wanted.table.name)
     todo.add(
@@ -97,13 +92,13 @@ def _create(wanted: Wanted, schema: str, *, keyed: bool, server_version: int) ->
     for name in wanted.columns:
         _comment_column(todo, target, wanted, name)
     if keyed:
-        _add_key(todo, target, wanted, server_version)
+        _add_key(todo, target, wanted)
     return todo
 
 
-def _add_key(todo: Changes, target: sql.Identifier, wanted: Wanted, server_version: int) -> None:
+def _add_key(todo: Changes, target: sql.Identifier, wanted: Wanted) -> None:
     key = sql.SQL(", ").join(map(sql.Identifier, wanted.key))
-    if wanted.nullable_key and server_version >= NULLS_NOT_DISTINCT:
+    if wanted.nullable_key:
         index = sql.Identifier(derived(wanted.table.name, "key"))
         todo.add(
             sql.SQL("CREATE UNIQUE INDEX {} ON {} ({}) NULLS NOT DISTINCT").format(
@@ -146,10 +141,10 @@ def _widen(todo: Changes, table: Table, wanted: Wanted, column: Column, pg_type:
     )
 
 
-def _check_key(todo: Changes, table: Table, wanted: Wanted, server_version: int) -> None:
+def _check_key(todo: Changes, table: Table, wanted: Wanted) -> None:
     if not table.has_key(wanted.key):
         if table.made_here and not table.unique_keys:
-            _add_key(todo, table.identifier, wanted, server_version)
+            _add_key(todo, table.identifier, wanted)
             return
         keys = " or ".join(f"({', '.join(key)})" for key in table.unique_keys) or "no key"
         raise RecordError(
@@ -158,7 +153,7 @@ def _check_key(todo: Changes, table: Table, wanted: Wanted, server_version: int)
             "table's key."
         )
     locked = [name for name in wanted.key if _not_null(table, name)]
-    if wanted.nullable_key and locked and table.made_here and server_version >= NULLS_NOT_DISTINCT:
+    if wanted.nullable_key and locked and table.made_here:
         if table.primary_key is not None:
             todo.add(
                 sql.SQL("ALTER TABLE {} DROP CONSTRAINT {}").format(
@@ -171,7 +166,7 @@ def _check_key(todo: Changes, table: Table, wanted: Wanted, server_version: int)
                     table.identifier, sql.Identifier(name)
                 )
             )
-        _add_key(todo, table.identifier, wanted, server_version)
+        _add_key(todo, table.identifier, wanted)
 
 
 def _not_null(table: Table, name: str) -> bool:
@@ -205,9 +200,8 @@ def prepare(
 
     Reads first: a role without DDL rights is fine as long as nothing has to change.
     """
-    version = connection.info.server_version
     table = read_table(connection, schema, wanted.table.name)
-    todo = changes(table, wanted, schema=schema, keyed=keyed, server_version=version)
+    todo = changes(table, wanted, schema=schema, keyed=keyed)
     if todo.statements:
         # Two targets may meet the same new stream at once; the second finds it done.
         connection.execute(
@@ -215,7 +209,7 @@ def prepare(
             (f"{schema}.{wanted.table.name}",),
         )
         table = read_table(connection, schema, wanted.table.name)
-        todo = changes(table, wanted, schema=schema, keyed=keyed, server_version=version)
+        todo = changes(table, wanted, schema=schema, keyed=keyed)
         for statement in todo.statements:
             connection.execute(statement)
         table = read_table(connection, schema, wanted.table.name)

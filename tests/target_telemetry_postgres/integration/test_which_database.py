@@ -132,3 +132,15 @@ def test_a_url_of_something_else_ends_the_run_in_a_sentence(tmp_path: Path) -> N
     assert "DATABASE_URL is a URL of mysql and no Postgres" in done.stderr.splitlines()[-1]
     assert "s3cret" not in done.stderr
     assert "Traceback" not in done.stderr
+
+
+def test_a_server_that_is_too_old_is_refused_in_a_sentence(
+    database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("target_telemetry_postgres.postgres.database.OLDEST_SERVER", 999_999)
+
+    ran = telemetry("--url", database_url, "stats")
+
+    assert ran.code == 1
+    assert "is too old at database" in ran.err
+    assert ran.err.count("\n") == 1

@@ -17,7 +17,6 @@ if TYPE_CHECKING:
     from target_telemetry_postgres.cli.session import Session
     from target_telemetry_postgres.postgres.database import Database
 
-_OLDEST_SERVER = 130_000
 _MEBIBYTE = 1 << 20
 _LOW_DISK = 1 << 30
 _NO_DISK = 100 * _MEBIBYTE
@@ -52,12 +51,6 @@ def _inside(session: Session, database: Database) -> Iterator[Finding]:
 
 def _rights(database: Database, facts: dict[str, Any], *, may_migrate: bool) -> Iterator[Finding]:
     area, schema = "privileges", database.schema
-    if facts["server_version_num"] < _OLDEST_SERVER:
-        yield warning(
-            "database",
-            "This Postgres is older than 13.",
-            "Upgrade it; the migrations need 13 or newer.",
-        )
     if facts["is_replica"]:
         yield stops("database", "This server is a read-only replica.", "Connect to the primary.")
     if not facts["may_stage"]:
