@@ -297,7 +297,7 @@ class Sync:
                 self._follow(job, file_id, load, end.watch)
                 end.held = load.held
                 bookmark.stored, bookmark.packed = job.stored, job.packed
-                self._recounter.keep(file_id, load.ordinals)
+                self._recounter.keep(file_id, bookmark, load.ordinals)
                 if known is not None and known is not bookmark:
                     self._replayer().settle(job, file_id, known, bookmark)
             except READ_ERRORS as error:

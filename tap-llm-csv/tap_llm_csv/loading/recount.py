@@ -50,7 +50,9 @@ class Recounter:
         self._preparer = preparer
         self._idle_seconds = settings.idle_seconds
         self.ends = Ends(self._read_finished)
-        self._counts: OrderedDict[str, Mapping[bytes, int]] = OrderedDict()
+        self._counts: OrderedDict[str | None, tuple[str | None, Mapping[bytes, int]]] = (
+            OrderedDict()
+        )
         self._counted = 0
 
     def ordinals(self, job: Found, bookmark: Bookmark, depth: int = 0) -> tuple[Ordinals, Window]:
@@ -74,20 +76,25 @@ class Recounter:
         )  # fmt: skip
         return counter, self._read_silently(ready, past, bookmark.offset, counter).next_window
 
-    def keep(self, file_id: str, ordinals: Ordinals) -> None:
-        """Remember how a file's last rows were numbered."""
-        counts = ordinals.counts()
-        self._counted += len(counts)
-        self._counts[file_id] = counts
+    def keep(self, file_id: str, bookmark: Bookmark, ordinals: Ordinals) -> None:
+        """Remember how a file's last rows were numbered, and which file came before it."""
+        counts = ordinals.own_counts()
+        before = bookmark.follows if ordinals.block == 0 else None
+        self._counted += len(counts) - len(self._counts.pop(file_id, (None, {}))[1])
+        self._counts[file_id] = before, counts
         while self._counted > COUNTS_KEPT:
-            self._counted -= len(self._counts.popitem(last=False)[1])
+            self._counted -= len(self._counts.popitem(last=False)[1][1])
 
     def _counts_of(self, file_id: str | None, depth: int) -> Mapping[bytes, int]:
         """How many equal rows a file ended with, those of the files before it included."""
-        if file_id is not None and file_id in self._counts:
-            return self._counts[file_id]
-        before = self.ends.get(file_id)
-        return {} if before is None else self.ordinals(*before, depth + 1)[0].counts()
+        if file_id in self._counts and depth < MAX_DEPTH:
+            before, counts = self._counts[file_id]
+            older = self._counts_of(before, depth + 1)
+            return {**older, **counts} if older else counts
+        known = self.ends.get(file_id)
+        if known is None or depth >= MAX_DEPTH:
+            return {}
+        return self.ordinals(*known, depth + 1)[0].counts()
 
     def _ready(self, found: Found) -> Ready | None:
         """Make a file ready to be read once more, whatever bookmark it has."""
@@ -106,7 +113,7 @@ class Recounter:
         fresh = fresh_bookmark(ready)
         load = self._read_silently(ready, fresh, None, Ordinals())
         self.ends.note(ready.named, found, fresh)
-        self.keep(ready.named, load.ordinals)
+        self.keep(ready.named, fresh, load.ordinals)
 
     def _begin_alike(self, one: Found, other: Ready) -> bool:
         """Tell whether two files begin alike: a copy, one log exported anew, or corrected.

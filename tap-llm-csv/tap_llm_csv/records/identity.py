@@ -154,6 +154,10 @@ class Ordinals:
         """Return what has been counted, for the file that continues this one."""
         return {**self._previous, **self._current}
 
+    def own_counts(self) -> dict[bytes, int]:
+        """Return what was counted in this file alone."""
+        return dict(self._current) if self.block == 0 else self.counts()
+
     def recall(self) -> dict[str, int]:
         """Return what a bookmark must keep besides the place where the previous block begins."""
         kept = self.carried_before if self.block else self.carried
