@@ -109,7 +109,8 @@ class BlockPlan:
             elif any(value is not None for value in values):
                 raise NotPlainError
         if "error_message" in cells and any(texts := cells["error_message"].values):
-            cells["error_message"] = valued([text and self._code.mask(text) for text in texts])
+            mask = self._code.mask
+            cells["error_message"] = valued(each(lambda text: text and mask(text), texts))
 
     def _reader(
         self, column: Column, header: str, *, is_counted: bool
