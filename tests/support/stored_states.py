@@ -58,8 +58,10 @@ def assert_goes_on(
         names: Each stream's key.
         again: How many records lie on the state's border, and are sent on both sides of it.
     """
-    for stream, new in sent(went_on, names).items():
-        marks = fixture["sent"][stream]
+    new_by_stream = sent(went_on, names)
+    # A stream that there was not yet has nothing of before.
+    for stream, marks in fixture["sent"].items():
+        new = new_by_stream[stream]
         before = {marks[at : at + DIGITS] for at in range(0, len(marks), DIGITS)}
         assert len(new) == len(set(new)), f"{stream}: twice in one run"
         assert before | set(new) == everything.get(stream, set()), f"{stream}: lost"
