@@ -35,6 +35,13 @@ class Shape:
     touches: float = 0.05
     slow: float = 0.04
     """Share of runs that stay unfinished for hours or days."""
+    poison: float = 0.0
+    """Share of runs whose jobs answer 502 for days."""
+    lacking: float = 0.0
+    """Share of runs whose payload lacks its creation for days."""
+    laggards: float = 0.0
+    """Share of jobs that are shown as running for days after their run has ended."""
+    retention_days: int | None = None
 
 
 class History:
@@ -46,7 +53,7 @@ class History:
         self.start = START
         self.end = START + shape.days * DAY
         self.world = World(seed=shape.seed, clock=Clock(self.start))
-        self.repository = self.world.add_repository(NAME)
+        self.repository = self.world.add_repository(NAME, retention_days=shape.retention_days)
         names = ("CI", "Lint", "Deploy", "Nightly")
         self.workflows = [self.world.add_workflow(self.repository, name) for name in names]
         for moment in self._creations():
@@ -59,6 +66,7 @@ class History:
             for run in self.world.runs.values()
             for attempt in run.attempts
         ]
+        ends += [max(run.poisoned_until, run.lacks_until) for run in self.world.runs.values()]
         ends += [run.attempts[-1].moments[-1] for run in self.world.runs.values()]
         return max([self.end, *ends])
 
@@ -94,6 +102,11 @@ class History:
             self._rerun(run)
         if dice.random() < shape.touches and run.attempts[-1].jobs:
             self.world.touch(run, at=run.attempts[-1].ended + dice.randrange(1, 60 * DAY))
+        # A share of nothing takes no dice: the histories of earlier seeds stay as they were.
+        if shape.poison and dice.random() < shape.poison:
+            run.poisoned_until = moment + dice.randrange(HOUR, 6 * DAY)
+        if shape.lacking and dice.random() < shape.lacking:
+            run.lacks, run.lacks_until = ("created_at",), moment + dice.randrange(HOUR, 4 * DAY)
         if dice.random() < shape.deletions:
             self.world.delete_run(run, at=dice.randrange(moment + 1, moment + 20 * DAY))
 
@@ -127,11 +140,17 @@ class History:
                     ("success", "failure", "cancelled", "skipped", "neutral"), (70, 15, 4, 10, 1)
                 )[0],
                 delay=dice.choice((0, 0, 5, 600)),
-                report_lag=dice.choice((0, 0, 0, 0, 0, 0, 0, 20)),
+                report_lag=self._lag(),
                 labels=dice.choice((("ubuntu-latest",), ("self-hosted", "gpu"), ())),
             )
             for number in range(dice.choice((1, 1, 2, 3)))
         ]
+
+    def _lag(self) -> int:
+        lag = self.dice.choice((0, 0, 0, 0, 0, 0, 0, 20))
+        if self.shape.laggards and self.dice.random() < self.shape.laggards:
+            return self.dice.randrange(HOUR, 5 * DAY)
+        return lag
 
     def _seconds(self) -> int:
         if self.dice.random() < self.shape.slow:

@@ -101,8 +101,10 @@ def work_ended(attempt: Attempt, horizon: int) -> int | None:
     """Return when its last job ended; None while one of them may still end."""
     if not all(is_shown(attempt, job, horizon) for job in attempt.jobs):
         return None
-    ends = [job.completed for job in attempt.jobs if job.executed and is_reported(job, horizon)]
-    return max(ends) if ends else attempt.ended
+    executed = [job for job in attempt.jobs if job.executed]
+    if not executed:
+        return attempt.ended
+    return max((job.completed for job in executed if is_reported(job, horizon)), default=None)
 
 
 def add_repository(records: Records, repository: Repository) -> None:

@@ -90,15 +90,15 @@ def work_ended(
     """Return when an attempt ended; None where that cannot be told.
 
     `updated_at` moves with every later change, by more than a year at times, so it only counts for
-    an attempt that has no jobs, and not when it is later than any run may live: then nothing is
+    an attempt of which no job ran, and not when it is later than any run may live: then nothing is
     known but that no job ever worked.
     """
     if jobs is None:
         return None
     if not is_whole(jobs) and not is_stuck(attempt, now):
         return None
-    if (end := last_end(jobs)) is not None:
-        return end
+    if any(is_executed(job) for job in jobs):
+        return last_end(jobs)
     updated, began = (parse_time(attempt.get(key)) for key in ("updated_at", "run_started_at"))
     if updated is not None and began is not None and updated - began > LONGEST_RUN:
         return began

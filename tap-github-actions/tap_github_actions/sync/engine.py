@@ -212,8 +212,9 @@ class Engine:
         self._unsaved_runs += chunk.seen
         now = self.clock.monotonic()
         late = now - self._saved_at >= STATE_EVERY_SECONDS
-        if late or self._unsaved_runs >= STATE_EVERY_RUNS:
+        if late or chunk.opened or self._unsaved_runs >= STATE_EVERY_RUNS:
             self._save()
+            self.emitter.write(chunk.opened)
         window = task.sync.window
         if chunk.low is not None and window is not None and progress.due(now):
             calls = self.client.gate.calls_left()
@@ -312,6 +313,8 @@ class Engine:
         ledger.open(0, 0, gaps.REPOSITORY, reason)
         self.emitter.write(ledger.take())
         self._remember(bookmark.to_state())
+        self._save()
+        self.emitter.write(ledger.take_opened())
 
     def _conclude(self, total: int) -> None:
         stopped = self.client.gate.stopped

@@ -46,6 +46,7 @@ class Ledger:
     tried: set[gaps.Key] = field(default_factory=set)
     """Gaps that this sync has asked for."""
     _records: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
+    _opened: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
 
     def settle(self, runs: Iterable[Run], outcomes: Sequence[Outcome]) -> None:
         """Take over what became of runs that were met."""
@@ -113,13 +114,13 @@ class Ledger:
                 f"{reason}"
             )
         self.tried.add(key)
-        self._tell(gap)
+        self._tell(gap, self._opened if known is None else self._records)
 
     def close(self, key: gaps.Key) -> None:
         """Note that what was missing is there, or gone for good."""
         gap = self.bookmark.gaps.pop(key, None)
         if gap is not None:
-            self._tell(gap, resolved_at=self.now)
+            self._tell(gap, self._records, resolved_at=self.now)
 
     def is_gone(self, run: int, attempt: int) -> bool:
         """Whether a run that is not shown has been deleted, and not only hidden for a moment."""
@@ -147,8 +148,16 @@ class Ledger:
             self.close(key)
 
     def take(self) -> list[tuple[str, dict[str, Any]]]:
-        """Return the records of gaps that have not been taken yet."""
+        """Return the records of gaps that are known to the last state, and not taken yet."""
         taken, self._records = self._records, []
+        return taken
+
+    def take_opened(self) -> list[tuple[str, dict[str, Any]]]:
+        """Return the records of new gaps, which have to follow a state that knows them.
+
+        A run that is killed in between would leave a row that nothing ever closes.
+        """
+        taken, self._opened = self._opened, []
         return taken
 
     def _keep_open(self, run_id: int, attempt: int, since: datetime) -> None:
@@ -166,11 +175,16 @@ class Ledger:
             is_kept=False,
         )
 
-    def _tell(self, gap: gaps.Gap, resolved_at: datetime | None = None) -> None:
+    def _tell(
+        self,
+        gap: gaps.Gap,
+        records: list[tuple[str, dict[str, Any]]],
+        resolved_at: datetime | None = None,
+    ) -> None:
         record = gaps.gap_record(
             gap,
             repository=self.repository,
             repository_id=self.bookmark.repository_id,
             resolved_at=resolved_at,
         )
-        self._records.append(("github_gaps", record))
+        records.append(("github_gaps", record))

@@ -57,6 +57,8 @@ class Chunk:
     attempts: int = 0
     seen: int = 0
     low: datetime | None = None
+    opened: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
+    """Records that have to follow a state with this bookmark."""
     has_last_day: bool = False
     """Whether what follows is no longer the last day."""
 
@@ -263,6 +265,7 @@ class RepositorySync:
             sum(outcome.emitted for outcome in outcomes),
             seen,
             low,
+            opened=ledger.take_opened(),
             has_last_day=low is None or line is None or low <= line + SECOND,
         )
 
