@@ -136,7 +136,8 @@ def slow() -> None:
         github.faults.add(Fault.slow(LATENCY, times=None))
         _, requests, _, seconds, runs = sync(github, None)
         refused = sum(entry.status in (403, 429) for entry in github.log.entries)
-    ideal = max(requests * LATENCY / 4, (requests - 850) / 850 * 60)
+    minutes = (requests - 1) // 850
+    ideal = max(requests * LATENCY / 4, minutes * 60 + (requests - minutes * 850) * LATENCY / 4)
     print(
         f"{len(runs):,} runs, {requests:,} requests at {LATENCY * 1000:.0f} ms, 4 at a time: "
         f"{seconds:.0f} s, {refused} refused; the least that 850 a minute allow is {ideal:.0f} s."
