@@ -70,11 +70,16 @@ class Part:
 
 @dataclass(slots=True)
 class Batch:
-    """One flush: rows of any number of streams, and the newest state that they complete."""
+    """One flush: rows of any number of streams, and the newest state that they complete.
+
+    Attributes:
+        first_rejection_ends: Whether one refused row ends the run, so that no other is looked for.
+    """
 
     parts: list[Part]
     rejections: list[Rejection]
     state: bytes | None = None
+    first_rejection_ends: bool = False
 
 
 class Buffer:

@@ -106,4 +106,5 @@ class Waiting:
             return
         if state is not None:
             self.state = None
-        self._writer.submit(Batch(parts, rejections, state), give_up=self._stopping)
+        batch = Batch(parts, rejections, state, first_rejection_ends=not self._rejects.quarantine)
+        self._writer.submit(batch, give_up=self._stopping)

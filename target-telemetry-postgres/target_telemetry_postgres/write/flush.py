@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import TYPE_CHECKING, Final
 
 import psycopg
 
 from target_telemetry_postgres.write import statements
 from target_telemetry_postgres.write.ledger import StreamCounts
-from target_telemetry_postgres.write.refused_row import without_refused_row
+from target_telemetry_postgres.write.refused_row import good_of
 from target_telemetry_postgres.write.stage import (
     Connection,
     _delete,
@@ -51,8 +52,9 @@ def write(connection: Connection, batch: Batch, *, apart: bool = False) -> Resul
     anything, the transaction is begun again, and every stream has a savepoint to fall back to;
     `apart` does so at once.
     """
+    put_apart = partial(_put_apart, first_ends=batch.first_rejection_ends)
     if apart:
-        return _write(connection, batch, _put_apart)
+        return _write(connection, batch, put_apart)
     try:
         try:
             return _write(connection, batch, _put_straight)
@@ -63,7 +65,7 @@ def write(connection: Connection, batch: Batch, *, apart: bool = False) -> Resul
         if not (about_a_value(error) or isinstance(error, psycopg.errors.CardinalityViolation)):
             raise
     connection.rollback()
-    return _write(connection, batch, _put_apart)
+    return _write(connection, batch, put_apart)
 
 
 def _write(
@@ -126,9 +128,13 @@ def _put_staged(connection: Connection, part: Part, counts: StreamCounts) -> lis
     return []
 
 
-def _put_apart(connection: Connection, part: Part, counts: StreamCounts) -> list[Rejection]:
-    """Everything of a stream but the rows that the server refuses, which come back."""
-    refused: list[Rejection] = []
+def _put_apart(
+    connection: Connection, part: Part, counts: StreamCounts, *, first_ends: bool
+) -> list[Rejection]:
+    """Everything of a stream but the rows that the server refuses, which come back.
+
+    Only the first of them where it ends the run.
+    """
     # What would be checked at the end only is then known of each stream, not of all together.
     connection.execute("SET CONSTRAINTS ALL IMMEDIATE")
     if part.deleted:
@@ -136,23 +142,46 @@ def _put_apart(connection: Connection, part: Part, counts: StreamCounts) -> list
             counts.deleted += _delete(connection, part)
     # Row by row, so that the server says which one it means.
     rows = part.listed()
-    while rows:
-        done = StreamCounts()
-        try:
-            with connection.transaction():
-                _put_apart_by_key(connection, part, rows, done)
-        except psycopg.Error as error:
-            if not about_a_value(error):
-                raise
-            rows, rejections = without_refused_row(
-                part, rows, error, lambda some: _refused(connection, part, some)
+    return _put_good(connection, part, rows, counts, first_ends=first_ends) if rows else []
+
+
+def _put_good(
+    connection: Connection,
+    part: Part,
+    rows: Sequence[Row],
+    counts: StreamCounts,
+    *,
+    first_ends: bool,
+) -> list[Rejection]:
+    """Rows, halved where the server refuses them, down to those that it means.
+
+    However many are refused, a row is sent about as often as their number can be halved.
+    """
+    done = StreamCounts()
+    try:
+        with connection.transaction():
+            _put_apart_by_key(connection, part, rows, done)
+            connection.execute(statements.empty_stage(part.destination.table))
+    except psycopg.Error as error:
+        if not about_a_value(error):
+            raise
+        middle = len(rows) // 2
+        if not middle:
+            kept, rejections = good_of(
+                part, rows[0], error, lambda row: _refused(connection, part, row)
             )
-            refused += rejections
-        else:
-            counts.inserted += done.inserted
-            counts.updated += done.updated
-            break
-    return refused
+            if kept is not None:
+                _put_good(connection, part, [kept], counts, first_ends=first_ends)
+            return rejections
+        rejections = []
+        for half in (rows[:middle], rows[middle:]):
+            rejections += _put_good(connection, part, half, counts, first_ends=first_ends)
+            if rejections and first_ends:
+                break
+        return rejections
+    counts.inserted += done.inserted
+    counts.updated += done.updated
+    return []
 
 
 def _put_apart_by_key(
@@ -175,11 +204,11 @@ def _put_apart_by_key(
             connection.execute(statements.empty_stage(part.destination.table))
 
 
-def _refused(connection: Connection, part: Part, rows: Sequence[Row]) -> psycopg.Error | None:
-    """What the server says of these rows; what is tried is rolled back."""
+def _refused(connection: Connection, part: Part, row: Row) -> psycopg.Error | None:
+    """What the server says of a row; what is tried is rolled back."""
     try:
         with connection.transaction(force_rollback=True):
-            _put_apart_by_key(connection, part, rows, StreamCounts())
+            _put_apart_by_key(connection, part, [row], StreamCounts())
     except psycopg.Error as error:
         if not about_a_value(error):
             raise

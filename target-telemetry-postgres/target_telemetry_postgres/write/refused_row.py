@@ -1,4 +1,4 @@
-"""The one row of many that the server refuses: which it is, and why."""
+"""A row that the server refuses: why, and what of it is good."""
 
 from __future__ import annotations
 
@@ -10,98 +10,59 @@ from target_telemetry_postgres.rows.rejection import Rejection
 from target_telemetry_postgres.rows.values import UNSET, Row, as_sent
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable
 
     import psycopg
 
     from target_telemetry_postgres.buffer.buffer import Part
     from target_telemetry_postgres.buffer.destination import Destination
 
-_COPY_LINE: Final = re.compile(r"\D*(\d+)(?:, \D*? ([^:]+))?")
+_COPY_LINE: Final = re.compile(r"\D*\d+(?:, \D*? ([^:]+))?")
 
 
-def without_refused_row(
+def good_of(
     part: Part,
-    rows: Sequence[Row],
+    row: Row,
     error: psycopg.Error,
-    refused: Callable[[Sequence[Row]], psycopg.Error | None],
-) -> tuple[list[Row], list[Rejection]]:
-    """The rows without the one that the server refused, and why it did.
+    refused: Callable[[Row], psycopg.Error | None],
+) -> tuple[Row | None, list[Rejection]]:
+    """What is good of a row that the server refuses, if anything is, and why the rest is not.
 
-    A row that was made of several records loses only those that are refused.
+    A row that was made of several records of one key loses only those that are refused.
 
     Args:
-        part: Where the rows belong.
-        rows: All of them.
-        error: What the server said of them.
-        refused: Asks it about some of them alone.
+        part: Where the row belongs.
+        row: What is refused.
+        error: What the server said of it.
+        refused: Asks it about another.
     """
-    at, column = _place(error, part.destination)
-    if at is None or at >= len(rows):
-        at, error = _search(rows, error, refused)
-    column = column or error.diag.column_name
-    sources = part.sources.get(id(rows[at]))
-    if sources is None:
-        kept, rejections = None, [_rejection(part.destination, rows[at], error, column)]
-    else:
-        kept, rejections = _sorted_out(part.destination, sources, refused)
-    if not rejections:
-        rejections = [_rejection(part.destination, rows[at], error, column)]
-        kept = None
-    return [*rows[:at], *([] if kept is None else [kept]), *rows[at + 1 :]], rejections
-
-
-def _sorted_out(
-    destination: Destination,
-    sources: Sequence[Row],
-    refused: Callable[[Sequence[Row]], psycopg.Error | None],
-) -> tuple[Row | None, list[Rejection]]:
-    """Try each record of one key on top of those that are good: the row of these, and the rest."""
+    destination = part.destination
     kept: Row | None = None
     rejections = []
-    for row in sources:
-        made = row if kept is None else completed(row, kept)
-        error = refused([made])
-        if error is None:
+    for source in part.sources.get(id(row), ()):
+        made = source if kept is None else completed(source, kept)
+        if (found := refused(made)) is None:
             kept = made
         else:
-            _, column = _place(error, destination)
-            rejections.append(_rejection(destination, row, error, column or error.diag.column_name))
+            rejections.append(_rejection(destination, source, found))
+    if not rejections:
+        return None, [_rejection(destination, row, error)]
     return kept, rejections
 
 
-def _place(error: psycopg.Error, destination: Destination) -> tuple[int | None, str | None]:
-    """The row and column that COPY names in its context, in whatever language."""
+def _column(error: psycopg.Error, destination: Destination) -> str | None:
+    """The column that the server names, or COPY in its context, in whatever language."""
     appending = destination.mode == "append"
     into = destination.table_name if appending else destination.table.stage_name
     copying = f"COPY {into}, "
     for line in (error.diag.context or "").splitlines():
         match = line.startswith(copying) and _COPY_LINE.match(line, len(copying))
-        if match:
-            return int(match[1]) - 1, match[2]
-    return None, None
+        if match and match[1]:
+            return match[1]
+    return error.diag.column_name
 
 
-def _search(
-    rows: Sequence[Row],
-    error: psycopg.Error,
-    refused: Callable[[Sequence[Row]], psycopg.Error | None],
-) -> tuple[int, psycopg.Error]:
-    """Find a refused row by halving."""
-    low, high = 0, len(rows)
-    while high - low > 1:
-        middle = (low + high) // 2
-        found = refused(rows[low:middle])
-        if found is None:
-            low = middle
-        else:
-            high, error = middle, found
-    return low, error
-
-
-def _rejection(
-    destination: Destination, row: Row, error: psycopg.Error, column: str | None
-) -> Rejection:
+def _rejection(destination: Destination, row: Row, error: psycopg.Error) -> Rejection:
     names = list(destination.table.columns)
     types = destination.table.columns
     record = {
@@ -109,11 +70,11 @@ def _rejection(
         for name, value in zip(names, row[:-1], strict=True)
         if value is not UNSET
     }
+    column = _column(error, destination)
     original = destination.originals.get(column, column) if column else None
-    reason = error.diag.message_primary or str(error)
     return Rejection(
         destination.stream,
-        reason,
+        error.diag.message_primary or str(error),
         record,
         original,
         record.get(original) if original else None,

@@ -31,7 +31,7 @@ class Rejects:
     """What `invalid_record_treatment` and `max_rejects` say, and how many there were."""
 
     def __init__(self, *, quarantine: bool, most: int) -> None:
-        self._quarantine = quarantine
+        self.quarantine = quarantine
         self._most = most
         self._waiting: list[Rejection] = []
         self._stored = 0
@@ -44,7 +44,7 @@ class Rejects:
             InvalidRecord: Unless rejected records are quarantined.
         """
         located = replace(rejection, line=line)
-        if not self._quarantine:
+        if not self.quarantine:
             raise located.error()
         self._waiting.append(located)
 
@@ -60,8 +60,8 @@ class Rejects:
         rejections: Sequence[Rejection],
     ) -> None:
         """Write them into `rejected_records`, in the transaction of the flush they belong to."""
-        if not self._quarantine:
-            raise rejections[0].error()
+        if not self.quarantine:
+            raise min(rejections, key=lambda one: one.line or 0).error()
         with connection.cursor() as cursor:
             cursor.executemany(
                 _INSERT.format(table),

@@ -112,6 +112,29 @@ def test_a_row_that_breaks_a_rule_of_the_table_is_found_by_halving(loader: Loade
     ]
 
 
+def test_under_a_rule_that_most_rows_break_the_good_ones_are_stored(loader: Loader) -> None:
+    loader.load(STREAM)
+    loader.execute("ALTER TABLE s ADD CHECK (cost <> 13)")
+    rows = [{"id": n, "cost": n if n % 100 == 5 else 13} for n in range(400)]
+    with pytest.raises(InvalidRecord) as caught:
+        loader.load(STREAM, records("s", rows))
+    assert sentence(caught.value).startswith("stream 's', line 2: ")
+    assert loader.table("s") == []
+    loader.load(STREAM, records("s", rows), invalid_record_treatment="quarantine", max_rejects=400)
+    assert [row["id"] for row in loader.table("s", "id")] == list(range(5, 400, 100))
+    kept = [row["line_number"] for row in loader.table("rejected_records", "line_number")]
+    assert kept == [n + 2 for n in range(400) if n % 100 != 5]
+
+
+def test_of_two_rows_that_only_together_break_a_rule_the_later_is_refused(loader: Loader) -> None:
+    loader.load(STREAM)
+    loader.execute("CREATE UNIQUE INDEX ON s (cost)")
+    rows = [{"id": n, "cost": 7 if n in {3, 90} else n + 100} for n in range(100)]
+    loader.load(STREAM, records("s", rows), invalid_record_treatment="quarantine")
+    assert [row["line_number"] for row in loader.table("rejected_records")] == [92]
+    assert len(loader.table("s")) == 99
+
+
 def test_a_bad_record_that_comes_again_is_kept_once(loader: Loader) -> None:
     for _ in range(2):
         loader.load(STREAM, record("s", {"id": "ten"}), invalid_record_treatment="quarantine")
