@@ -27,9 +27,11 @@ def read_on_for_meltano() -> None:
     """Leave somebody behind who reads standard input to its end."""
     if "MELTANO_EXTRACTOR_NAME" not in os.environ or not stat.S_ISFIFO(os.fstat(0).st_mode):
         return
-    subprocess.Popen(
+    reader = subprocess.Popen(
         [sys.executable, "-I", "-S", "-c", _READ_ON],
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
         start_new_session=True,
     )
+    # Nobody waits for it, which Popen would warn of.
+    reader.returncode = 0

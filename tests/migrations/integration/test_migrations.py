@@ -53,6 +53,7 @@ def test_upgrading_makes_every_table_and_the_version_table_in_our_schema_only(
 
     assert relations(empty_database) == {
         *Base.metadata.tables,
+        "job_costs",
         "pipeline_health",
         "pr_trace_commits",
         "pr_trace_measures",
