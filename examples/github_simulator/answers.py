@@ -26,6 +26,8 @@ class Answer:
     pause: float = 0.0
     cut: bool = False
     """Whether the connection breaks in the middle of the body."""
+    withheld: bool = False
+    """Whether a list lacks what it counts."""
 
     @classmethod
     def json(cls, payload: Any, *, status: int = 200, **headers: str) -> Answer:

@@ -236,9 +236,10 @@ class Api:
         ]
         page = Paging.from_query(question.query).cut(shown)
         items = [self._payloads.job(run, attempt, job, now) for attempt, job in page]
-        if self._stutter.empties():
-            items = []
-        return self._listed(question, "jobs", items, len(shown))
+        withheld = bool(items) and self._stutter.empties()
+        answer = self._listed(question, "jobs", [] if withheld else items, len(shown))
+        answer.withheld = withheld
+        return answer
 
     # -- beyond Actions ----------------------------------------------------------------------
 

@@ -32,6 +32,8 @@ class Entry:
     answered_clock: float = 0.0
     pause: float = 0.0
     """How many seconds the answer told its caller to wait."""
+    withheld: bool = False
+    """Whether the answer was a list that lacks what it counts."""
 
 
 @dataclass(slots=True)

@@ -155,6 +155,7 @@ class Simulator:
                 answer = self._answer(entry, caller)
         answer.headers.setdefault("Date", clock.http_date())
         entry.pause = answer.pause
+        entry.withheld = answer.withheld
         return answer
 
     def _answer(self, entry: Entry, caller: Caller | None) -> Answer:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -31,6 +31,8 @@ class BillingSync:
     client: Client
     owners: dict[str, dict[str, Any]]
     """The part of the state that is kept by owner."""
+    opened: Records = field(default_factory=list)
+    """The records of new gaps: they have to follow a state that knows them."""
 
     def records(self, owner: str, start: datetime, now: datetime) -> Iterator[Records]:
         """Yield what is new about an owner, and note it in the state."""
@@ -44,7 +46,11 @@ class BillingSync:
                 yield [(STREAM, record) for record in month]
         except (DeniedError, NotFoundError, UnavailableError) as error:
             _logger.warning("%s: no billed usage: %s", owner, error)
-            yield [self._refused(owner, str(error), now)]
+            refused = self._refused(owner, str(error), now)
+            if "refused_since" in known:
+                yield [refused]
+            else:
+                self.opened.append(refused)
             return
         self.owners[owner] = {"asked_at": format_time(now), "read_to": f"{now:%Y-%m}"}
         if since := parse_time(known.get("refused_since")):

@@ -145,9 +145,11 @@ class Engine:
                 # The output is gone: nothing that is still being read can be written.
                 self.client.gate.stop(StoppedError("the output is gone"))
                 raise
+        opened: list[tuple[str, dict[str, Any]]] = []
         if fatal is None and self.wanted.billing and self.limit is None:
-            self._read_billing()
+            opened = self._read_billing()
         self._save()
+        self.emitter.write(opened)
         if fatal is not None:
             raise fatal
         self._conclude(total)
@@ -264,8 +266,8 @@ class Engine:
             return None
         return error
 
-    def _read_billing(self) -> None:
-        """Read what was billed to the owners of what was read."""
+    def _read_billing(self) -> list[tuple[str, dict[str, Any]]]:
+        """Read what was billed to the owners of what was read; return the gaps this opens."""
         kept = self.state.setdefault("bookmarks", {}).setdefault(BILLING, {})
         billing = BillingSync(self.client, kept.setdefault("owners", {}))
         now = self.client.now()
@@ -276,8 +278,9 @@ class Engine:
             for owner in sorted({*names, *self.settings.get("organizations", ())}):
                 for records in billing.records(owner, start, now):
                     self.emitter.write(records)
-        except StoppedError:
-            return  # the next run asks for it
+        except StoppedError as error:
+            _logger.debug("billed usage is left to the next run: %s", error)
+        return billing.opened
 
     def _warn_of_deletion(self) -> None:
         """Say that GitHub may delete old runs before they are read."""

@@ -23,6 +23,7 @@ from github_simulator.history import HOUR, NAME, History, Shape
 from github_simulator.truth import possible_updates
 from github_simulator.world import DAY
 from support.github_tap import Output, Warehouse, settings, sync, sync_and_kill
+from support.github_unreadable import Witness
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -256,21 +257,26 @@ def test_a_github_that_stutters_in_every_way_loses_nothing(seed: int) -> None:
         simulator.secondary.points_per_minute = 900
         traveller = Traveller(history, simulator)
         simulator.faults.add_random(0.05, faults(), seed=seed)
-        dice = history.dice
-        seen = 0
+        witness = Witness(simulator)
+        seen = whole = 0
         for number in range(16):
             traveller.config["auth_token"] = f"token-{number}"
             moment = history.start + (number + 1) * shape.days * DAY // 16
-            traveller.visit(moment, cut=dice.random() < CUT_SHARE / 2)
+            clock = history.world.clock
+            clock.set(max(moment, clock.now()))
+            began, first = clock.exact(), simulator.log.count()
+            is_cut = history.dice.random() < CUT_SHARE / 2
+            output = traveller.visit(moment, cut=is_cut)
+            visit = witness.look(began, first)
             gaps = open_gaps(traveller.warehouse)
             seen += len(gaps)
-            for gap in gaps:
-                assert gap["reason"]
-                if gap["what"] in {"run", "attempt", "jobs"}:
-                    key = (gap["github_run_id"], gap["run_attempt"])
-                    rows = traveller.warehouse.rows.get("workflow_runs", {})
-                    assert key not in rows or "kept without" in gap["reason"] or gap["tries"]
+            assert witness.unexplained(gaps) == []
+            if not is_cut and output.error is None:
+                whole += 1
+                assert witness.outdated(visit, gaps) == []
+                assert witness.untold(visit, gaps) == []
         assert seen > 0
+        assert whole > 0
         traveller.settle(pause=8 * DAY)
         assert simulator.log.during_pauses() == []
     assert open_gaps(traveller.warehouse) == []

@@ -169,6 +169,21 @@ def test_billed_usage_comes_once_a_day_and_sku(
     assert github.log.count("billing") == 2
 
 
+def test_a_refused_owner_is_told_after_a_state_that_knows_it(
+    world: World, repository: Repository, github: Simulator
+) -> None:
+    """A run that is killed in between would leave a gap that nothing ever closes."""
+    world.usage.clear()
+    known: list[bool] = []
+    owners: dict[str, Any] = {}
+    for line in run_tap(github, catalog=catalog("billing_usage")).lines:
+        if line["type"] == "STATE":
+            owners = line["value"]["bookmarks"].get("billing_usage", {}).get("owners", {})
+        elif line["type"] == "RECORD" and line["record"].get("what") == "billing_usage":
+            known.append("refused_since" in owners.get("octo-org", {}))
+    assert known == [True]
+
+
 def test_what_the_token_may_not_read_is_a_sentence_and_a_gap(
     world: World, repository: Repository, github: Simulator, caplog: pytest.LogCaptureFixture
 ) -> None:
