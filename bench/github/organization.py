@@ -8,7 +8,9 @@ from __future__ import annotations
 import io
 import json
 import random
+import subprocess
 import sys
+import tempfile
 import time
 from contextlib import redirect_stdout
 from pathlib import Path
@@ -17,7 +19,13 @@ from typing import Any
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "examples"))
 
-from github_simulator import Clock, Fault, Simulator, World  # noqa: E402 - after the path is known
+from github_simulator import (  # noqa: E402 - after the path is known
+    Clock,
+    Fault,
+    Simulator,
+    World,
+    iso,
+)
 from tap_github_actions.tap import TapGitHubActions  # noqa: E402
 
 REPOSITORIES = 300
@@ -111,6 +119,32 @@ def freshness() -> None:
             world.clock.advance(HOUR)
 
 
+def backfill() -> None:
+    """Print what the same month costs the taps of other environments, given by their Pythons."""
+    for python in sys.argv[2:]:
+        with Simulator(organization()) as github, tempfile.TemporaryDirectory() as place:
+            github.callers.add_token("t0ken", limit=10**7)
+            config = {
+                "api_url_base": github.url,
+                "auth_token": "t0ken",
+                "organizations": [OWNER],
+                "start_date": iso(NOON - DAYS * DAY),
+                "max_requests_per_minute": 10**6,
+            }
+            Path(place, "config.json").write_text(json.dumps(config), encoding="utf-8")
+            began = time.monotonic()
+            done = subprocess.run(
+                [python, "-m", "tap_github_actions", "--config", "config.json"],
+                cwd=place,
+                stdout=subprocess.PIPE,
+                check=True,
+            )
+            seconds = time.monotonic() - began
+            runs = done.stdout.count(b'"stream":"workflow_runs","record"')
+            requests = len(github.log.entries)
+            print(f"| {python} | {requests:,} | {runs:,} | {seconds:.1f} |", flush=True)
+
+
 def shares(world: World, stored: set[int], now: int) -> tuple[float, float]:
     """Return which share of repositories has its last day, and of the runs of a month is stored."""
     ended = {run.id: run for run in world.runs.values() if run.attempts[-1].ended <= now}
@@ -150,4 +184,4 @@ def row(name: str, requests: int, free: int, seconds: float) -> None:
 
 
 if __name__ == "__main__":
-    {"costs": costs, "freshness": freshness, "slow": slow}[sys.argv[1]]()
+    {"costs": costs, "backfill": backfill, "freshness": freshness, "slow": slow}[sys.argv[1]]()
