@@ -16,7 +16,7 @@ from tap_llm_csv.plans import block_cells
 from tap_llm_csv.plans.block_cells import Cells, NotPlainError, as_json, each, valued
 from tap_llm_csv.plans.row_code import CALL_IDENTITY, Labels, reader_of
 from tap_llm_csv.pricing.rate_texts import RateTexts
-from tap_llm_csv.records import cells
+from tap_llm_csv.records import cells, secrets
 from tap_llm_csv.records.schemas import column_names
 
 if TYPE_CHECKING:
@@ -62,6 +62,11 @@ class BlockPlan:
             (name, place, partial(_read_extra, code.extra_reader(name), name))
             for name, place in code.extras.items()
         ]
+        self._harmless = {
+            name: partial(_read_extra, cells.free_text, name)
+            for name in code.extras
+            if not secrets.is_secret_name(name)
+        }
         self._table = code.pricer.table(code.dialect.provider)
         self._money = RateTexts(self._table)
         self._estimates = "price_version" in code.names
@@ -108,9 +113,10 @@ class BlockPlan:
                 cells[derived.target] = valued(values)
             elif any(value is not None for value in values):
                 raise NotPlainError
-        if "error_message" in cells and any(texts := cells["error_message"].values):
-            mask = self._code.mask
-            cells["error_message"] = valued(each(lambda text: text and mask(text), texts))
+        if "error_message" in cells:
+            texts, mask = cells["error_message"].values, self._code.mask
+            if secrets.may_change("\n".join(filter(None, texts))):
+                cells["error_message"] = valued(each(lambda text: text and mask(text), texts))
 
     def _reader(
         self, column: Column, header: str, *, is_counted: bool
@@ -130,7 +136,12 @@ class BlockPlan:
     def _gather(self, columns: Sequence[list[str]]) -> Cells:
         if not self._extras:
             return Cells((), ["null"] * len(columns[0]), ())
-        parts = [(name, each(read, columns[place])) for name, place, read in self._extras]
+        parts = []
+        for name, place, read in self._extras:
+            # Few columns hold a key: one look at the whole spares a look at each cell.
+            is_harmless = not secrets.may_change("\n".join(columns[place]))
+            quick = self._harmless.get(name, read) if is_harmless else read
+            parts.append((name, each(quick, columns[place])))
         names = [name for name, _ in parts]
         rows = zip(*(values for _, values in parts), strict=True)
         return Cells(

@@ -28,17 +28,28 @@ _NAMES = tuple(
 )  # fmt: skip
 _NUMBER = re.compile(r"\s*'?[+-]?[0-9][0-9,._ ]*(?:[eE][+-]?[0-9]+)?\s*")
 _LEAST = 16
-_SHAPES = re.compile(
-    r"\bsk-[A-Za-z0-9_-]{16,}"
-    r"|\bgh[pousr]_[A-Za-z0-9]{20,}|\bgithub_pat_[A-Za-z0-9_]{20,}|\bglpat-[A-Za-z0-9_-]{16,}"
-    r"|\b(?:AKIA|ASIA)[0-9A-Z]{16}\b|\bAIza[0-9A-Za-z_-]{30,}"
-    r"|\bxox[abposr]-[A-Za-z0-9-]{10,}|\bhf_[A-Za-z0-9]{20,}|\bgsk_[A-Za-z0-9]{20,}"
-    r"|\bxai-[A-Za-z0-9]{20,}|\br8_[A-Za-z0-9]{20,}|\bpplx-[A-Za-z0-9]{20,}|\bnpm_[A-Za-z0-9]{20,}"
-    r"|\beyJ[A-Za-z0-9_-]{8,}\.eyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]*"
-    r"|-----BEGIN [A-Z ]*PRIVATE KEY-----[^\"]*"
-    r"|(?<=Bearer )[A-Za-z0-9._~+/-]{16,}=*"
-    r"|(?<=://)[^\s:/@]{1,64}:[^\s/@]{3,}(?=@)"
+# Looking for a shape is slow, so a text is asked first for what each of its matches has in it.
+_SHAPES_BY_SIGN = (
+    ("sk-", r"\bsk-[A-Za-z0-9_-]{16,}"),
+    ("ghp_ gho_ ghu_ ghs_ ghr_", r"\bgh[pousr]_[A-Za-z0-9]{20,}"),
+    ("github_pat_", r"\bgithub_pat_[A-Za-z0-9_]{20,}"),
+    ("glpat-", r"\bglpat-[A-Za-z0-9_-]{16,}"),
+    ("AKIA ASIA", r"\b(?:AKIA|ASIA)[0-9A-Z]{16}\b"),
+    ("AIza", r"\bAIza[0-9A-Za-z_-]{30,}"),
+    ("xox", r"\bxox[abposr]-[A-Za-z0-9-]{10,}"),
+    ("hf_", r"\bhf_[A-Za-z0-9]{20,}"),
+    ("gsk_", r"\bgsk_[A-Za-z0-9]{20,}"),
+    ("xai-", r"\bxai-[A-Za-z0-9]{20,}"),
+    ("r8_", r"\br8_[A-Za-z0-9]{20,}"),
+    ("pplx-", r"\bpplx-[A-Za-z0-9]{20,}"),
+    ("npm_", r"\bnpm_[A-Za-z0-9]{20,}"),
+    ("eyJ", r"\beyJ[A-Za-z0-9_-]{8,}\.eyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]*"),
+    ("-----BEGIN", r"-----BEGIN [A-Z ]*PRIVATE KEY-----[^\"]*"),
+    ("Bearer", r"(?<=Bearer )[A-Za-z0-9._~+/-]{16,}=*"),
+    ("://", r"(?<=://)[^\s:/@]{1,64}:[^\s/@]{3,}(?=@)"),
 )
+_SIGNS = tuple(sign for signs, _ in _SHAPES_BY_SIGN for sign in signs.split())
+_SHAPES = re.compile("|".join(shape for _, shape in _SHAPES_BY_SIGN))
 # `"password": "…"` inside a cell that holds JSON.
 _INSIDE = re.compile(
     r'(?P<name>"[^"\\]*(?:api_?key|access_?token|auth_?token|password|passwd|secret|authorization)"'
@@ -54,11 +65,22 @@ def is_secret_name(name: str) -> bool:
     return any(words[-len(secret) :] == secret for secret in _NAMES)
 
 
+def _has_sign(text: str) -> bool:
+    """Whether a key may be in a text; without a sign none is."""
+    return any(map(text.__contains__, _SIGNS))
+
+
+def may_change(text: str) -> bool:
+    """Whether `masked` may find anything in a text, or in one that is joined of many."""
+    return '"' in text or _has_sign(text)
+
+
 def masked(text: str, how: str, key: str | None) -> str:
     """A text without what is shaped like a key in it."""
     if how == KEEP or len(text) < _LEAST:
         return text
-    text = _SHAPES.sub(lambda found: _instead(found[0], how, key), text)
+    if _has_sign(text):
+        text = _SHAPES.sub(lambda found: _instead(found[0], how, key), text)
     if '"' not in text:
         return text
     return _INSIDE.sub(lambda found: found["name"] + _instead(found["value"], how, key), text)

@@ -183,11 +183,13 @@ COUNTS = st.one_of(
 )  # fmt: skip
 SUCCESS = st.sampled_from(["true", "true", "false", "", "TRUE", "0", "1", "maybe", "null", " ok"])
 LABELS = st.sampled_from(["plan", "execute", "", "  x ", "null", 'q"uote', "b\\s", "é", "\t", "#1"])
+KEY = "sk-" + "a1" * 12
 NOTES = st.one_of(
     st.sampled_from(
         [
             "Phase 5 CI setup", "phase 6", "no PHASE2b here", "", "", "back\\slash", "tab\there",
             "bell\x07", "\x7f", "ünï", "😀", "\u2028", "{0}{notes}", "%s", "a'b", " ", "\x1f",
+            KEY, f"key {KEY} refused", "task-force on it, no key",
         ]
     ),
     st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\r\n\0"), max_size=12),
@@ -204,7 +206,7 @@ GOOD = {
     "model": st.sampled_from(["gpt-4o", "gemini-2.5-pro", "cheap", "none such"]),
     "task_success": st.sampled_from(["true", "false"]),
     "task_type": st.sampled_from(["plan", "execute"]),
-    "notes": st.sampled_from(["Phase 5 CI setup", "", "é", "say what"]),
+    "notes": st.sampled_from(["Phase 5 CI setup", "", "é", "say what", KEY]),
 }
 _COUNT = st.integers(0, 3).map(str)
 
