@@ -26,6 +26,7 @@ class TableColumns:
         not_null: Columns that need a value.
         unmentioned: Columns that no row of a flush mentions: null in a new row, as they are in a
             known one.
+        kept: Columns that a known row keeps as they are.
     """
 
     target: sql.Identifier
@@ -34,6 +35,7 @@ class TableColumns:
     incidental: frozenset[str] = frozenset()
     not_null: frozenset[str] = frozenset()
     unmentioned: frozenset[str] = frozenset()
+    kept: frozenset[str] = frozenset()
 
     @property
     def stage_name(self) -> str:
@@ -63,8 +65,8 @@ class TableColumns:
 
     @property
     def values(self) -> list[str]:
-        """The columns that are given a value beside the key."""
-        return [name for name in self.mentioned if name not in self.key]
+        """The columns that a known row is given a value in."""
+        return [name for name in self.mentioned if name not in {*self.key, *self.kept}]
 
     @property
     def compared(self) -> list[str]:

@@ -30,7 +30,7 @@ def make_ready(part: Part) -> None:
         )
         part.absent = not part.unmentioned
     if part.rows and len(table.columns) > len(part.unmentioned) and not part.absent:
-        cells = _cells(replace(table, unmentioned=part.unmentioned))
+        cells = cells_of(replace(table, unmentioned=part.unmentioned))
         lines = json_lines(list(map(cells, part.rows)))
         if lines is not None:
             part.text = CopyText(from_lines(lines), len(part.rows))
@@ -55,7 +55,7 @@ def _unmentioned(table: TableColumns, rows: Sequence[Row]) -> frozenset[str]:
     return names if alike else frozenset()
 
 
-def _cells(table: TableColumns) -> Callable[[Row], Sequence[Any]]:
+def cells_of(table: TableColumns) -> Callable[[Row], Sequence[Any]]:
     """What a row sends: all but its line number, and what no row mentions."""
     if not table.unmentioned:
         return itemgetter(slice(-1))

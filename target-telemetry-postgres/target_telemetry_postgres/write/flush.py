@@ -8,16 +8,9 @@ from typing import TYPE_CHECKING, Final
 
 import psycopg
 
-from target_telemetry_postgres.write import statements
+from target_telemetry_postgres.write import stage, statements
 from target_telemetry_postgres.write.ledger import StreamCounts
 from target_telemetry_postgres.write.refused_row import good_of
-from target_telemetry_postgres.write.stage import (
-    Connection,
-    _delete,
-    _expects_new,
-    _fill,
-    _put,
-)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -25,6 +18,7 @@ if TYPE_CHECKING:
     from target_telemetry_postgres.buffer.buffer import Batch, Part
     from target_telemetry_postgres.rows.rejection import Rejection
     from target_telemetry_postgres.rows.values import Row
+    from target_telemetry_postgres.write.stage import Connection
 
 
 #: Errors that are about a value, not about the server or the statement.
@@ -106,13 +100,13 @@ def _put_straight(connection: Connection, part: Part, counts: StreamCounts) -> l
         _NotNew: If one is not.
     """
     destination, text = part.destination, part.text
-    if text is None or not _expects_new(destination, text):
+    if text is None or not stage.expects_new(destination, text):
         return _put_staged(connection, part, counts)
     table = replace(destination.table, unmentioned=part.unmentioned)
     if part.deleted:
-        counts.deleted += _delete(connection, part)
+        counts.deleted += stage.delete(connection, part)
     try:
-        counts.inserted += _fill(connection, statements.copy_to_target, part, table, text)
+        counts.inserted += stage.fill(connection, statements.copy_to_target, part, table, text)
     except (psycopg.errors.UniqueViolation, psycopg.errors.ExclusionViolation) as error:
         destination.expectation.disappointed()
         raise _NotNew from error
@@ -122,9 +116,9 @@ def _put_straight(connection: Connection, part: Part, counts: StreamCounts) -> l
 def _put_staged(connection: Connection, part: Part, counts: StreamCounts) -> list[Rejection]:
     """Everything of a stream, if the server refuses nothing."""
     if part.deleted:
-        counts.deleted += _delete(connection, part)
+        counts.deleted += stage.delete(connection, part)
     if part.text is not None or part.rows:
-        _put(connection, part, part.text or part.rows, counts)
+        stage.put(connection, part, part.text or part.rows, counts)
     return []
 
 
@@ -139,7 +133,7 @@ def _put_apart(
     connection.execute("SET CONSTRAINTS ALL IMMEDIATE")
     if part.deleted:
         with connection.transaction():
-            counts.deleted += _delete(connection, part)
+            counts.deleted += stage.delete(connection, part)
     # Row by row, so that the server says which one it means.
     rows = part.listed()
     return _put_good(connection, part, rows, counts, first_ends=first_ends) if rows else []
@@ -187,7 +181,7 @@ def _put_good(
 def _put_apart_by_key(
     connection: Connection, part: Part, rows: Sequence[Row], counts: StreamCounts
 ) -> None:
-    """As `_put`, also where keys that differ as they were sent are one in the table.
+    """As `stage.put`, also where keys that differ as they were sent are one in the table.
 
     Text that ignores case and a rounded number are such keys. In two statements the later row
     wins, as it should.
@@ -195,7 +189,7 @@ def _put_apart_by_key(
     middle = len(rows) // 2
     try:
         with connection.transaction():
-            _put(connection, part, rows, counts)
+            stage.put(connection, part, rows, counts)
     except psycopg.errors.CardinalityViolation:
         if not middle:
             raise

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import psycopg
 
 from target_telemetry_postgres.buffer.expectation import MOSTLY
-from target_telemetry_postgres.buffer.ready import _cells
+from target_telemetry_postgres.buffer.ready import cells_of
 from target_telemetry_postgres.rows.copy_text import CopyText
 from target_telemetry_postgres.rows.values import UNSET, Row, array_literal
 from target_telemetry_postgres.write import statements
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 Connection = psycopg.Connection[tuple[Any, ...]]
 
 
-def _put(
+def put(
     connection: Connection, part: Part, rows: CopyText | Sequence[Row], counts: StreamCounts
 ) -> None:
     """Store rows that are all good, or raise what the server says of the first bad one."""
@@ -36,7 +36,7 @@ def _put(
         connection.execute(statements.insert_empty(table, len(rows)))
         counts.inserted += len(rows)
     elif destination.mode == "append":
-        counts.inserted += _fill(connection, statements.copy_to_target, part, table, rows)
+        counts.inserted += fill(connection, statements.copy_to_target, part, table, rows)
     else:
         inserted, written = _merge(connection, part, table, rows)
         counts.inserted += inserted
@@ -45,7 +45,7 @@ def _put(
             destination.expectation.merged(rows.rows, inserted=inserted, written=written)
 
 
-def _expects_new(destination: Destination, text: CopyText) -> bool:
+def expects_new(destination: Destination, text: CopyText) -> bool:
     """Whether to do without staging; in the order of the keys, as ever."""
     return (
         text.in_order
@@ -59,24 +59,33 @@ def _merge(
 ) -> tuple[int, int]:
     destination, absent, say = part.destination, part.absent, part.destination.statement_cache.get
     connection.execute(say(statements.create_stage, table))
-    _fill(connection, statements.copy_to_stage, part, table, rows, absent=absent)
+    fill(connection, statements.copy_to_stage, part, table, rows, absent=absent)
     if destination.mode == "insert-new":
         return _pair(connection, say(statements.insert_new, table))
     if absent:
         connection.execute(say(statements.lock_known, table, null_keys=part.null_keys))
         connection.execute(say(statements.fill_absent, table, null_keys=part.null_keys))
+    amount = rows.rows if isinstance(rows, CopyText) else len(rows)
+    return merge(connection, destination, table, amount)
+
+
+def merge(
+    connection: Connection, destination: Destination, table: TableColumns, amount: int
+) -> tuple[int, int]:
+    """Merge about so many staged rows, each key once; returns (inserted, written)."""
     skip_known = destination.expectation.known
     if not skip_known:
-        amount = rows.rows if isinstance(rows, CopyText) else len(rows)
         sampled, known = _pair(connection, statements.sample_unchanged(table, amount))
         skip_known = known >= MOSTLY * max(sampled, 1)
     columns = not destination.partitioned
+    make = destination.statement_cache.get
     return _pair(
-        connection, say(statements.merge, table, skip_known=skip_known, system_columns=columns)
+        connection, make(statements.merge, table, skip_known=skip_known, system_columns=columns)
     )
 
 
-def _delete(connection: Connection, part: Part) -> int:
+def delete(connection: Connection, part: Part) -> int:
+    """Delete the rows whose keys a part says are gone; returns how many there were."""
     table = part.destination.table
     at = [list(table.columns).index(name) for name in table.key]
     connection.execute(statements.create_stage(table))
@@ -87,7 +96,7 @@ def _delete(connection: Connection, part: Part) -> int:
     return int(deleted)
 
 
-def _fill(
+def fill(
     connection: Connection,
     make: Callable[..., sql.Composed],
     part: Part,
@@ -97,7 +106,7 @@ def _fill(
 ) -> int:
     """COPY rows in either form; returns how many were stored."""
     if not isinstance(rows, CopyText):
-        cells = _with_absent if part.absent else _cells(table)
+        cells = _with_absent if part.absent else cells_of(table)
         return _copy(connection, make(table, text=False, **options), rows, cells)
     statement = part.destination.statement_cache.get(make, table, text=True, **options)
     with connection.cursor() as cursor:

@@ -217,7 +217,7 @@ def _same_key(table: TableColumns, null_keys: bool = False) -> sql.Composed:
 def _in_order(alias: str, table: TableColumns) -> sql.Composed:
     """The key to order by; text by its bytes, which is the same order here and everywhere else."""
     return sql.SQL(", ").join(
-        sql.SQL('{}.{} COLLATE "C"' if table.columns[name] == TEXT else "{}.{}").format(
+        sql.SQL('{}.{} COLLATE "C"' if table.columns.get(name) == TEXT else "{}.{}").format(
             sql.SQL(alias), sql.Identifier(name)
         )
         for name in table.key

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from support.postgres import PostgresServer
     from target_telemetry_postgres.postgres.database import Database
 
+MADE = "generated always as"
 NASTY = 'comma, "quote" \\N \\. \\\\ tab\t line\nbreak \x01\x02 ünï ✓'
 
 
@@ -192,13 +193,51 @@ def test_an_import_updates_what_differs_and_leaves_when_it_was_stored(
 
 
 @pytest.mark.parametrize(
+    ("columns", "key"),
+    [
+        ("n int, a text, k text primary key, j text) partition by hash (k", "a"),
+        ("n int, a text, k text primary key, j json", "a"),
+        ("n int, a text, k text unique nulls not distinct, j text", ""),
+        (f"n int {MADE} identity, a text, k text {MADE} (a) stored unique, j text", "a"),
+    ],
+    ids=["partitions", "a type without equality", "a key of NULL", "columns of the database"],
+)
+def test_a_table_of_any_kind_gets_the_last_row_of_each_key_once(
+    columns: str, key: str, database: Database, database_url: str, tmp_path: Path
+) -> None:
+    with database.connect() as connection:
+        connection.execute(f"create table telemetry.t ({columns})")
+        if "partition" in columns:
+            connection.execute(
+                "create table telemetry.t0 partition of telemetry.t "
+                "for values with (modulus 1, remainder 0)"
+            )
+    path = tmp_path / "t.csv"
+
+    def imported(*rows: str, keep: bool = False) -> list[str]:
+        path.write_text("".join(f"{line}\n" for line in ("n,a,k,j", *rows)))
+        flags = ["--keep-existing"] if keep else []
+        ran = telemetry("--url", database_url, "import", str(path), *flags)
+        assert ran.code == 0, ran.err
+        return ran.out.splitlines()[1].split()[1:]
+
+    rows = [f"1,{key},{key},1", "2,b,b,1", f"3,{key},{key},2"]
+    assert imported(*rows) == ["3", "2", "0", "1"]
+    assert imported(*rows) == ["3", "0", "0", "3"]
+    assert imported("2,b,b,3", "4,c,c,1") == ["2", "1", "1", "0"]
+    assert imported("2,b,b,4", "5,d,d,1", "5,d,d,2", keep=True) == ["3", "1", "0", "2"]
+    stored = content(database, "t", "coalesce(k, ''), j::text")
+    assert stored == [(key, "2"), ("b", "3"), ("c", "1"), ("d", "2")]
+
+
+@pytest.mark.parametrize(
     ("text", "sentence"),
     [
         ("call_id,colour\n1,red\n", "columns that the table"),
         ("notes\nx\n", "lacks call_id"),
         (
             "call_id,input_tokens\n00000000-0000-0000-0000-000000000001,many\n",
-            "line 2, column input_tokens",
+            "(COPY llm_calls.csv, line 2, column input_tokens",
         ),
         ("call_id,notes\n00000000-0000-0000-0000-000000000001\n", "missing data"),
     ],

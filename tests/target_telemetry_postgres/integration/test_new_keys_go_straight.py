@@ -17,6 +17,7 @@ from psycopg import sql
 
 from support.postgres import url_of
 from support.singer import Loader, lines, records, schema, state
+from target_telemetry_postgres.buffer.destination import TableColumns
 from target_telemetry_postgres.buffer.expectation import LEAST_ROWS, Expectation
 from target_telemetry_postgres.write import stage, statements
 
@@ -35,7 +36,7 @@ BATCH = LEAST_ROWS
 def watched() -> Iterator[list[str]]:
     """What is filled in turn, and how each attempt ended."""
     seen: list[str] = []
-    fill = stage._fill
+    fill = stage.fill
 
     def telling(connection: Any, make: Any, *others: Any, **options: Any) -> int:
         where = "straight" if make is statements.copy_to_target else "staged"
@@ -48,7 +49,7 @@ def watched() -> Iterator[list[str]]:
         return rows
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(stage, "_fill", telling)
+        patch.setattr(stage, "fill", telling)
         yield seen
 
 
@@ -244,7 +245,7 @@ def test_a_language_has_no_say_in_the_order_of_keys(statement: Callable[..., Any
 
     The server of these tests knows no language's order, so it cannot be shown there.
     """
-    table = statements.TableColumns(
+    table = TableColumns(
         sql.Identifier("s"), {"k": "text", "id": "bigint", "v": "text"}, ("k", "id")
     )
     order = statement(table).as_string(None).partition(" ORDER BY ")[2]

@@ -1,6 +1,7 @@
 -- What a table is made of: its columns in order, and the shortest unique key that is not a counter.
 select
   c.relkind in ('r', 'p') as is_table,
+  c.relkind = 'p' as is_partitioned,
   (
     select jsonb_agg(
       jsonb_build_object(

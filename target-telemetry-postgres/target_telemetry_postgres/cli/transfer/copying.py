@@ -80,16 +80,16 @@ def copy_in(cursor: psycopg.Cursor[Any], statement: sql.Composed, source: IO[byt
     return cursor.rowcount
 
 
-def csv_in_statement(table: str, columns: Sequence[str]) -> sql.Composed:
+def csv_in_statement(table: sql.Identifier, columns: Sequence[str]) -> sql.Composed:
     """The COPY that reads a CSV file with its header."""
     return sql.SQL("copy {} ({}) from stdin (format csv, header)").format(
-        sql.Identifier(table), sql.SQL(", ").join(map(sql.Identifier, columns))
+        table, sql.SQL(", ").join(map(sql.Identifier, columns))
     )
 
 
-def lines_in_statement(table: str) -> sql.Composed:
+def lines_in_statement(table: sql.Identifier) -> sql.Composed:
     """The COPY that reads JSON lines into a table's only column."""
-    return sql.SQL("copy {} from stdin ({})").format(sql.Identifier(table), _AS_IT_IS)
+    return sql.SQL("copy {} from stdin ({})").format(table, _AS_IT_IS)
 
 
 def open_source(path: Path) -> IO[bytes]:

@@ -41,6 +41,7 @@ class TableDefinition(msgspec.Struct, frozen=True):
     columns: list[ColumnDefinition]
     key: list[str]
     is_table: bool = True
+    is_partitioned: bool = False
 
     @property
     def written(self) -> list[str]:
@@ -84,12 +85,13 @@ def describe_table(
         ).fetchone()
     if row is None:
         return None
-    is_table, columns, key = row
+    is_table, is_partitioned, columns, key = row
     return TableDefinition(
         name=table,
         columns=msgspec.convert(columns, list[ColumnDefinition]),
         key=[str(name) for name in key],
         is_table=bool(is_table),
+        is_partitioned=bool(is_partitioned),
     )
 
 
