@@ -7,19 +7,27 @@ that its record did not mention holds UNSET: absent is not null, and leaves the 
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import dataclass, field
 from decimal import Decimal
 from itertools import chain
 from typing import TYPE_CHECKING, Any, Final
 
 from target_telemetry_postgres.buffer.packed_rows import Pack
-from target_telemetry_postgres.rows.values import UNSET, RejectedValue, Row, to_naive_timestamp
+from target_telemetry_postgres.rows.values import (
+    UNSET,
+    RejectedValue,
+    Row,
+    time_of_day,
+    to_naive_timestamp,
+)
 from target_telemetry_postgres.schema.pg_types import (
     BOOLEAN,
     DATE,
     INTEGER_RANGES,
     NUMERIC,
     TEXT,
+    TIME,
     TIMESTAMPTZ,
     UUID,
     base_type,
@@ -35,6 +43,8 @@ if TYPE_CHECKING:
 
 Key = Any
 
+#: A fraction of a second finer than Postgres keeps it.
+_FINE: Final = re.compile(r"\.\d{6}\d*[1-9]", re.ASCII)
 #: Types whose values, as converted, are equal exactly when Postgres says so.
 _EQUAL_AS_SENT: Final = frozenset({*INTEGER_RANGES, NUMERIC, TEXT, BOOLEAN, DATE, UUID})
 #: And those that are also in order when Postgres says so, text by the order of its bytes.
@@ -210,12 +220,15 @@ def _key_function(table: TableColumns, at: Sequence[int]) -> Callable[[Row], Key
 def _canonical(value: Any, pg_type: str) -> Any:
     if value is None:
         return None
-    if pg_type == TIMESTAMPTZ:
+    if pg_type == TIMESTAMPTZ and not _FINE.search(value):
+        # Finer times Postgres rounds.
         try:
             return to_naive_timestamp(value)
         except RejectedValue:
             # Postgres knows more times than Python (24:00, a leap second), and judges the others.
             return value
+    if pg_type == TIME:
+        return time_of_day(value)
     if pg_type == "jsonb":
         return json.dumps(json.loads(value, parse_float=Decimal), sort_keys=True, default=repr)
     return value

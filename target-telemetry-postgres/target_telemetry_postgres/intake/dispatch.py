@@ -70,7 +70,7 @@ class Dispatch:
             self._waiting.flush_if_full()
 
     def _message(self, line: bytes) -> str:
-        message = lines.decode(line)
+        message, whole = lines.whole_or_shallow(line)
         if not isinstance(message, dict):
             shown = shortened(line.decode("utf-8", "replace").strip())
             raise InvalidInputLine(f"Line {self._handlers.line:,} is not a Singer message: {shown}")
@@ -78,12 +78,22 @@ class Dispatch:
         lines.reject_misshapen(message, self._handlers.line)
         kind = str(message["type"])
         if kind == "RECORD":
-            self._handlers.record(message, line)
+            self._handlers.record(message, line, whole=whole)
+        elif not whole:
+            raise self._too_deep(kind)
         elif kind == "STATE":
             requires(message, {"value"})
             self._handlers.state(lines.state_value(line))
         elif kind in self._by_type:
-            self._by_type[kind](message)
+            try:
+                self._by_type[kind](message)
+            except RecursionError:
+                raise self._too_deep(kind) from None
         else:
             raise ValueError(f"Unknown message type '{kind}' in message.")
         return kind
+
+    def _too_deep(self, kind: str) -> InvalidInputLine:
+        return InvalidInputLine(
+            f"Line {self._handlers.line:,}: objects or arrays are nested too deeply in this {kind}."
+        )

@@ -11,7 +11,7 @@ from singer_sdk.singerlib.encoding import GenericSingerReader
 
 from target_telemetry_postgres.errors import RecordError
 from target_telemetry_postgres.intake import batch_files, lines
-from target_telemetry_postgres.rows import unstorable
+from target_telemetry_postgres.rows import depth, unstorable
 from target_telemetry_postgres.rows.block_decoder import TextRows
 from target_telemetry_postgres.rows.plan import Rejected
 from target_telemetry_postgres.rows.rejection import Rejection
@@ -187,14 +187,29 @@ class Handlers:
                 self.state(lines.unless_null(bytes(one.value)))
             elif (row := next(rest[one.stream])) is None:
                 line = messages.line(at)
-                self.record(lines.decode(line), line)
+                message, whole = lines.whole_or_shallow(line)
+                self.record(message, line, whole=whole)
             else:
                 self.fast[one.stream].accept(row, one.version, one.time_extracted, self.line)
                 self._waiting.count(messages.size(at, at + 1))
 
-    def record(self, message: dict[str, Any], line: bytes) -> None:
-        """The careful way, which is the SDK's own: stream maps, its validation, value by value."""
+    def record(self, message: dict[str, Any], line: bytes, *, whole: bool) -> None:
+        """The careful way, which is the SDK's own: stream maps, its validation, value by value.
+
+        One that is nested too deeply for it is rejected without what is so deep; a message that
+        comes so is not `whole`.
+        """
         requires(message, {"stream", "record"})
+        try:
+            if whole:
+                self._scrub_and_take(message, line)
+        except RecursionError:
+            message, whole = lines.decode(depth.shallow_text(line)), False
+        if not whole:
+            self._reject_too_deep(message["stream"], message["record"])
+        self._waiting.count(len(line))
+
+    def _scrub_and_take(self, message: dict[str, Any], line: bytes) -> None:
         record = message["record"]
         if b"\\u" in line or _HALF_A_PAIR in line:
             record, dropped = unstorable.scrub(record)
@@ -202,7 +217,6 @@ class Handlers:
         self._careful(
             message["stream"], record, message.get("version"), message.get("time_extracted")
         )
-        self._waiting.count(len(line))
 
     def _careful(self, stream: str, record: Any, version: Any, extracted_at: Any) -> None:
         for stream_map in self._source(stream, "record").maps:
@@ -230,6 +244,12 @@ class Handlers:
         sink.buffer.rejected += 1
         self._rejects.take(rejection, self.line)
 
+    def _reject_too_deep(self, stream: str, record: Any) -> None:
+        for stream_map in self._source(stream, "record").maps:
+            alias = stream_map.stream_alias
+            rejection = Rejection(alias, "objects or arrays are nested too deeply in it", record)
+            self._reject(self._waiting.sinks[stream, alias], rejection)
+
     def batch(self, message: dict[str, Any]) -> None:
         """Records in files; they are not checked less for that."""
         requires(message, {"stream", "encoding", "manifest"})
@@ -238,10 +258,15 @@ class Handlers:
         if version is None:
             self._undated.add(stream)
         for text in batch_files.records(message["encoding"], message["manifest"]):
-            record = lines.decode(text) if isinstance(text, bytes) else text
-            record, dropped = unstorable.scrub(record)
-            self.dropped_characters += dropped
-            self._careful(stream, record, version, None)
+            record, whole = (
+                lines.whole_or_shallow(text) if isinstance(text, bytes) else (text, True)
+            )
+            if whole:
+                record, dropped = unstorable.scrub(record)
+                self.dropped_characters += dropped
+                self._careful(stream, record, version, None)
+            else:
+                self._reject_too_deep(stream, record)
             self._waiting.count(len(text))
             self._waiting.flush_if_full()
 
@@ -249,7 +274,7 @@ class Handlers:
         source = self._sources.get(stream)
         if source is None:
             raise RecordsWithoutSchemaException(
-                f"A {what} for stream '{stream}' was encountered before a "
+                f"Line {self.line:,}: A {what} for stream '{stream}' was encountered before a "
                 "corresponding schema. Check that the Tap correctly implements "
                 "the Singer spec."
             )
@@ -288,7 +313,10 @@ class Handlers:
         self._sources[stream] = source
         self.fast.pop(stream, None)
         for alias in dict.fromkeys(stream_map.stream_alias for stream_map in source.maps):
-            self._open_sinks(alias)
+            try:
+                self._open_sinks(alias)
+            except RecordError as error:
+                raise RecordError(f"Line {self.line:,}: {error}") from None
 
     def _open_sinks(self, alias: str) -> None:
         """Prepare the table for all that goes there; first for the newest, which may change it."""
@@ -336,20 +364,20 @@ class Handlers:
             )
             return
         self._active[stream] = version
+        if not self._options.versions:
+            self._ignore_versions(stream)
+            return
         for stream_map in self._source(stream, "version").maps:
             alias = stream_map.stream_alias
-            if not self._options.versions:
-                self._ignore_versions(alias)
-                continue
             sink = self._with_versions(stream, alias)
             self._waiting.flush()
             self._opening.activate(alias, sink.destination.table, version)
 
-    def _ignore_versions(self, alias: str) -> None:
-        if alias not in self._warned_of_versions:
-            self._warned_of_versions.add(alias)
+    def _ignore_versions(self, stream: str) -> None:
+        if stream not in self._warned_of_versions:
+            self._warned_of_versions.add(stream)
             self._logger.warning(
-                "`ACTIVATE_VERSION` messages are not enabled for '%s'. Ignoring.", alias
+                "`ACTIVATE_VERSION` messages are not enabled for '%s'. Ignoring.", stream
             )
 
     def _with_versions(self, stream: str, alias: str) -> Sink:

@@ -13,6 +13,7 @@ from typing import IO, TYPE_CHECKING, Any, Final
 import msgspec
 from singer_sdk.singerlib.exceptions import InvalidInputLine
 
+from target_telemetry_postgres.rows import depth
 from target_telemetry_postgres.rows.rejection import shortened
 from target_telemetry_postgres.rows.values import exact
 
@@ -76,7 +77,7 @@ def messages(text: bytes) -> Messages | None:
     """The messages of some lines; None if a line is not of the ordinary kind."""
     try:
         envelopes = _envelopes(text)
-    except (msgspec.MsgspecError, UnicodeDecodeError):
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
         return None
     alike = len(envelopes) == _count(text)
     return Messages(text, envelopes) if envelopes and alike else None
@@ -126,16 +127,29 @@ def unless_null(value: bytes) -> bytes | None:
 
 
 def decode(text: bytes | msgspec.Raw) -> Any:
-    """JSON with exact numbers; also what only lenient readers take: NaN, lone surrogates."""
+    """JSON with exact numbers; also what only lenient readers take: NaN, lone surrogates.
+
+    Raises:
+        RecursionError: If it is nested too deeply.
+        InvalidInputLine: If it is no JSON.
+    """
     try:
         return _anything.decode(text)
     except (msgspec.MsgspecError, UnicodeDecodeError):
         raw = bytes(text)
         try:
             return json.loads(raw.decode("utf-8", "surrogatepass"), parse_float=exact)
-        except (ValueError, RecursionError):
+        except ValueError:
             shown = shortened(raw.decode("utf-8", "replace").strip(), 300)
             raise InvalidInputLine(f"Unable to parse line as JSON: {shown}") from None
+
+
+def whole_or_shallow(text: bytes) -> tuple[Any, bool]:
+    """As `decode`, and whether that is all; what is nested too deeply is left out."""
+    try:
+        return decode(text), True
+    except RecursionError:
+        return decode(depth.shallow_text(text)), False
 
 
 def reject_misshapen(message: dict[str, Any], number: int) -> None:

@@ -13,7 +13,7 @@ from target_telemetry_postgres.rows import unstorable
 from target_telemetry_postgres.rows.block_decoder import TextRows, joined
 from target_telemetry_postgres.rows.plan import Field, Plan
 from target_telemetry_postgres.rows.values import UNSET, RejectedValue, Row, to_naive_timestamp
-from target_telemetry_postgres.schema.pg_types import JSONB, fitted
+from target_telemetry_postgres.schema.pg_types import JSONB, fitted_column
 from target_telemetry_postgres.schema.sdc_columns import (
     DELETED_AT,
     INCIDENTAL,
@@ -114,10 +114,10 @@ class Sink:
             [
                 Field(
                     name,
-                    fitted(name).name,
-                    types[fitted(name).name],
+                    fitted_column(name).name,
+                    types[fitted_column(name).name],
                     schema,
-                    into.columns[fitted(name).name].not_null,
+                    into.columns[fitted_column(name).name].not_null,
                 )
                 for name, schema in definition.properties.items()
             ],

@@ -41,6 +41,15 @@ _CHOICES: Final = 16
 _properties: Final = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
 
 
+#: What decoding raises of a record that is for the careful way.
+_NOT_ORDINARY: Final = (
+    msgspec.MsgspecError,
+    UnicodeDecodeError,
+    RecursionError,
+    TakeCarefulWay,
+)
+
+
 class TextRows(NamedTuple):
     """Records that have become text.
 
@@ -86,7 +95,7 @@ class BlockDecoder:
         """What makes text of records with the properties of this one; None if nothing does."""
         try:
             names = _properties(first)
-        except (msgspec.MsgspecError, UnicodeDecodeError):
+        except _NOT_ORDINARY:
             return None
         missing = tuple(at for at, field in enumerate(self._fields) if field.name not in names)
         if any(self._fields[at].required for at in missing):
@@ -114,7 +123,7 @@ class BlockDecoder:
         made: Sequence[Any]
         try:
             made = self._decode(joined(records))
-        except (msgspec.MsgspecError, UnicodeDecodeError, TakeCarefulWay):
+        except _NOT_ORDINARY:
             made = [self._one(record) for record in records]
         rows = [None if one is None else list(astuple(one)) for one in made]
         for at, fix, null_ok in self._fixes:
@@ -124,7 +133,7 @@ class BlockDecoder:
     def _one(self, record: msgspec.Raw) -> Any:
         try:
             return self._decode(joined([record]))[0]
-        except (msgspec.MsgspecError, UnicodeDecodeError, TakeCarefulWay):
+        except _NOT_ORDINARY:
             return None
 
 
@@ -180,7 +189,7 @@ class TextDecoder:
                 check(list(map(values_of, made)))
             for at, field, fix in self._fixes:
                 _fix_column(made, at, field, fix)
-        except (msgspec.MsgspecError, UnicodeDecodeError, TakeCarefulWay):
+        except _NOT_ORDINARY:
             self._missed()
             return None
         self._misses = 0
@@ -225,7 +234,7 @@ def _fix_rows(rows: list[Row | None], at: int, fix: Fix, *, null_ok: bool) -> No
             continue
         try:
             row[at] = _never(row) if value is None else fix(value)
-        except (msgspec.MsgspecError, UnicodeDecodeError, TakeCarefulWay):
+        except _NOT_ORDINARY:
             rows[number] = None
 
 

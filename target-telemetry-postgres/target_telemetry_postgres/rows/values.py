@@ -45,6 +45,8 @@ _TIME: Final = re.compile(TIME_PATTERN, re.ASCII)
 _TIME_WITH_OFFSET: Final = re.compile(r"^([\d:.]+)(Z|[+-]\d\d(?::?\d\d)?)\Z", re.ASCII)
 _OFFSET: Final = re.compile(r"^([+-])(\d\d):?(\d\d)?\Z", re.ASCII)
 _NUMBER: Final = re.compile(r"^\s*[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?\s*\Z", re.ASCII)
+_HOURS: Final = 24
+_SIXTY: Final = 60
 _WORDS: Final = {"true": True, "false": False, "1": True, "0": False}
 
 _JSON: Final = msgspec.json.Encoder(decimal_format="number")
@@ -186,6 +188,18 @@ def to_time(value: Any) -> str:
     raise RejectedValue("not an ISO 8601 time")
 
 
+def time_of_day(value: str) -> Decimal | str:
+    """Something equal exactly when Postgres says so of two times: `23:59:60` is `24:00`.
+
+    A time that Postgres would round, or refuse, stays as it is.
+    """
+    hour, minute, second = (*value.split(":"), "0")[:3]
+    in_range = int(hour) <= _HOURS and int(minute) < _SIXTY and Decimal(second) <= _SIXTY
+    if not in_range or len(second) > len("00.000000"):
+        return value
+    return (int(hour) * _SIXTY + int(minute)) * _SIXTY + Decimal(second)
+
+
 def _time_in_utc(clock: str, offset: str) -> str:
     parts = _OFFSET.match(offset)
     if parts is None:
@@ -241,7 +255,10 @@ def as_sent(value: Any, pg_type: str) -> Any:
     if not isinstance(value, str):
         return value
     if base_type(pg_type) in {JSONB, "json"}:
-        return _decode(value)
+        try:
+            return _decode(value)
+        except RecursionError:
+            return value
     element = element_type(pg_type)
     if element is None:
         return value

@@ -11,6 +11,7 @@ from target_telemetry_postgres.schema.pg_types import (
     Json,
     Name,
     fitted,
+    fitted_column,
     nullable,
     postgres_type,
 )
@@ -71,7 +72,7 @@ class Definition:
     def wanted(self) -> Wanted:
         """What the stream needs of its table."""
         schemas = {**self.properties, **{name: METADATA[name] for name in self.appended}}
-        names = {original: fitted(original) for original in schemas}
+        names = {original: fitted_column(original) for original in schemas}
         return Wanted(
             stream=self.stream,
             table=fitted(self.stream),

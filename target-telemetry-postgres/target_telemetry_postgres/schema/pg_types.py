@@ -32,6 +32,8 @@ INTEGER_RANGES: Final = {
 #: Longest identifier that Postgres keeps whole, in bytes.
 MAX_NAME_BYTES: Final = 63
 
+_SYSTEM_COLUMNS: Final = frozenset({"tableoid", "xmin", "cmin", "xmax", "cmax", "ctid"})
+
 _STRING_FORMATS: Final = {
     "date-time": TIMESTAMPTZ,
     "date": DATE,
@@ -220,6 +222,15 @@ def fitted(original: str) -> Name:
     digest = hashlib.sha256(original.encode("utf-8", "surrogatepass")).hexdigest()[:10]
     kept = cleaned[: MAX_NAME_BYTES - len(digest) - 1].decode("utf-8", "ignore")
     return Name(f"{kept}_{digest}" if kept else digest, original)
+
+
+def fitted_column(original: str) -> Name:
+    """As `fitted`, and apart from the columns that Postgres itself gives every table."""
+    name = fitted(original)
+    if name.name not in _SYSTEM_COLUMNS:
+        return name
+    digest = hashlib.sha256(original.encode()).hexdigest()[:10]
+    return Name(f"{name.name}_{digest}", original)
 
 
 def derived(table: str, suffix: str) -> str:

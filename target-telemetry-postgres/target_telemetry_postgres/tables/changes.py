@@ -8,9 +8,9 @@ the migrations or made by somebody else, only ever gets nullable columns added.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
-from psycopg import sql
+from psycopg import errors, sql
 
 from target_telemetry_postgres.errors import RecordError
 from target_telemetry_postgres.schema.pg_types import JSONB, accepts, derived, widened
@@ -26,6 +26,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from target_telemetry_postgres.schema.definition import Wanted
+
+
+#: What Postgres can give a table.
+MOST_COLUMNS: Final = 1_600
 
 
 @dataclass(slots=True)
@@ -185,6 +189,13 @@ def _comment_column(todo: Changes, target: sql.Composable, wanted: Wanted, name:
         todo.add(_comment("COLUMN", column, original.original.replace("\x00", "")))
 
 
+def _too_wide(wanted: Wanted, most: int) -> RecordError:
+    return RecordError(
+        f"Stream '{wanted.stream}' has {len(wanted.columns):,} columns, and its table can have "
+        f"{most:,}, dropped ones among them; leave properties out in the tap's selection."
+    )
+
+
 # --- Doing -----------------------------------------------------------------------------------
 
 
@@ -200,6 +211,9 @@ def prepare(
 
     Reads first: a role without DDL rights is fine as long as nothing has to change.
     """
+    if wanted.key and len(wanted.columns) >= MOST_COLUMNS:
+        # Where its rows are staged, one more column says what a record did not mention.
+        raise _too_wide(wanted, MOST_COLUMNS - 1)
     table = read_table(connection, schema, wanted.table.name)
     todo = changes(table, wanted, schema=schema, keyed=keyed)
     if todo.statements:
@@ -211,7 +225,10 @@ def prepare(
         table = read_table(connection, schema, wanted.table.name)
         todo = changes(table, wanted, schema=schema, keyed=keyed)
         for statement in todo.statements:
-            connection.execute(statement)
+            try:
+                connection.execute(statement)
+            except errors.TooManyColumns:
+                raise _too_wide(wanted, MOST_COLUMNS) from None
         table = read_table(connection, schema, wanted.table.name)
     connection.commit()
     for note in todo.notes:

@@ -11,6 +11,7 @@ import psycopg
 from psycopg import sql
 
 from target_telemetry_postgres.errors import RecordError
+from target_telemetry_postgres.rows.depth import shallow
 from target_telemetry_postgres.rows.rejection import Rejection, json_of
 from target_telemetry_postgres.rows.unstorable import scrub, scrub_text
 
@@ -83,7 +84,7 @@ class Rejects:
             )
 
     def _values(self, rejection: Rejection) -> tuple[Any, ...]:
-        record, _ = scrub(rejection.record)
+        record, _ = scrub(shallow(rejection.record))
         reason, _ = scrub_text(rejection.reason)
         column, _ = scrub_text(rejection.column or "")
         text = json_of(_storable(record))

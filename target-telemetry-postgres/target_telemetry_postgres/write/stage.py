@@ -32,9 +32,10 @@ def put(
     """Store rows that are all good, or raise what the server says of the first bad one."""
     destination = part.destination
     table = replace(destination.table, unmentioned=part.unmentioned)
-    if not table.columns:
-        connection.execute(statements.insert_empty(table, len(rows)))
-        counts.inserted += len(rows)
+    if not table.mentioned:
+        amount = _amount(rows)
+        connection.execute(statements.insert_empty(table, amount))
+        counts.inserted += amount
     elif destination.mode == "append":
         counts.inserted += fill(connection, statements.copy_to_target, part, table, rows)
     else:
@@ -65,8 +66,7 @@ def _merge(
     if absent:
         connection.execute(say(statements.lock_known, table, null_keys=part.null_keys))
         connection.execute(say(statements.fill_absent, table, null_keys=part.null_keys))
-    amount = rows.rows if isinstance(rows, CopyText) else len(rows)
-    return merge(connection, destination, table, amount)
+    return merge(connection, destination, table, _amount(rows))
 
 
 def merge(
@@ -127,6 +127,10 @@ def _copy(
             for row in rows:
                 write_row(cells(row))
         return cursor.rowcount
+
+
+def _amount(rows: CopyText | Sequence[Row]) -> int:
+    return rows.rows if isinstance(rows, CopyText) else len(rows)
 
 
 def _with_absent(row: Row) -> Row:

@@ -67,7 +67,7 @@ def _copy(into: sql.Identifier, columns: Sequence[str], *, text: bool) -> sql.Co
 
 
 def insert_empty(table: TableColumns, rows: int) -> sql.Composed:
-    """Rows of a stream that has no properties, which COPY has no words for."""
+    """Rows whose records name no property, which COPY has no words for."""
     return sql.SQL("INSERT INTO {} SELECT FROM generate_series(1, {})").format(
         table.target, sql.Literal(rows)
     )

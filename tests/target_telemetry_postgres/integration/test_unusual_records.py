@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import io
+import itertools
+import re
 from typing import TYPE_CHECKING
 
 import pytest
 from singer_sdk.exceptions import InvalidRecord
+from singer_sdk.singerlib.exceptions import InvalidInputLine
 
 from support.singer import lines, record, records, schema, state
+from target_telemetry_postgres.errors import sentence
 from target_telemetry_postgres.target import TargetTelemetryPostgres
 
 if TYPE_CHECKING:
@@ -160,3 +164,150 @@ def test_times_beyond_the_calendar_of_python_are_pruned_like_others(loader: Load
     loader.load(stream, early, retention={"s": {"keep": "90 days", "column": "at"}})
     assert loader.query("SELECT id FROM s ORDER BY id") == [(3,), (4,)]
     assert (loader.ledger("s")["rows_expired"], loader.ledger("s")["rows_pruned"]) == (1, 2)
+
+
+_TIMES = {
+    "time": [
+        "24:00",
+        "23:59:60",
+        "00:00",
+        "12:00:60.0",
+        "12:01",
+        "13:01+01:00",
+        "12:00:59.9999999",
+    ],
+    "date-time": [
+        "2016-12-31T23:59:60Z",
+        "2017-01-01",
+        "2017-01-01T00:00:00.0000004Z",
+        "2017-01-01T00:00:00.0000006Z",
+        "2017-01-01T00:00:00.000001+00:00",
+    ],
+}
+
+
+@pytest.mark.parametrize("treatment", ["fail", "quarantine"])
+@pytest.mark.parametrize("kind", list(_TIMES))
+def test_of_two_spellings_of_a_time_the_later_record_stays(
+    loader: Loader, kind: str, treatment: str
+) -> None:
+    pg_type = {"time": "time", "date-time": "timestamptz"}[kind]
+    messages, expected = [], []
+    key = {"type": "string", "format": kind}
+    # A stream for each pair: the first record whole, the later without one property.
+    for at, pair in enumerate(itertools.permutations(_TIMES[kind], 2)):
+        name = f"s{at:02}"
+        messages.append(schema(name, {"k": key, "n": INTEGER, "m": INTEGER}, ["k"]))
+        messages.append(record(name, {"k": pair[0], "n": 1, "m": 5}))
+        messages.append(record(name, {"k": pair[1], "n": 2}))
+        spelled = [one.replace("13:01+01:00", "12:01") for one in pair]
+        (same,) = loader.query(f"SELECT '{spelled[0]}'::{pg_type} = '{spelled[1]}'::{pg_type}")
+        expected.append((name, [(2, 5)] if same[0] else [(1, 5), (2, None)]))
+    loader.load(*messages, invalid_record_treatment=treatment)
+    found = [(name, loader.query(f"SELECT n, m FROM {name} ORDER BY n")) for name, _ in expected]
+    assert found == expected
+
+
+def test_a_deletion_finds_the_time_that_was_spelled_otherwise(loader: Loader) -> None:
+    deleted = {"type": ["null", "string"], "format": "date-time"}
+    stream = schema(
+        "s", {"k": {"type": "string", "format": "time"}, "_sdc_deleted_at": deleted}, ["k"]
+    )
+    gone = {"k": "23:59:60", "_sdc_deleted_at": "2024-01-01T00:00:00Z"}
+    loader.load(stream, record("s", {"k": "24:00"}), record("s", gone), hard_delete=True)
+    assert loader.table("s") == []
+
+
+def test_a_deletion_at_a_time_that_is_none_is_refused_and_named(loader: Loader) -> None:
+    deleted = {"type": ["null", "string"], "format": "date-time"}
+    stream = schema("s", {"id": INTEGER, "_sdc_deleted_at": deleted}, ["id"])
+    gone = {"id": 1, "_sdc_deleted_at": "2024-01-01T00:00:00+00:00+00:00"}
+    messages = [stream, record("s", {"id": 1}), record("s", gone)]
+    with pytest.raises(InvalidRecord, match="not an ISO 8601 date and time") as refused:
+        loader.load(*messages, hard_delete=True)
+    assert sentence(refused.value).startswith("stream 's', line 3, column '_sdc_deleted_at'")
+    loader.load(*messages, hard_delete=True, invalid_record_treatment="quarantine")
+    assert [row["id"] for row in loader.table("s")] == [1]
+    (kept,) = loader.table("rejected_records")
+    assert (kept["line_number"], kept["column_name"]) == (3, "_sdc_deleted_at")
+
+
+_DEPTHS = [40, 41, 42, 500, 501, 502, 900, 960, 1_000, 5_000, 100_000]
+
+
+@pytest.mark.parametrize(
+    "kind",
+    [{"type": ["array", "object"]}, {}, {"type": "string"}, {"type": "array", "minItems": 0}],
+)
+def test_however_deep_a_record_is_it_is_stored_or_named(
+    loader: Loader, kind: dict[str, object]
+) -> None:
+    text = lines([schema("s", {"id": INTEGER, "v": kind}, ["id"])])
+    shapes = itertools.cycle(["[]", '{"a":1}', '["\\u0000",{"]":"["}]'])
+    for depth in _DEPTHS:
+        value = "[" * depth + next(shapes) + "]" * depth
+        text += f'{{"type":"RECORD","stream":"s","record":{{"id":{depth},"v":{value}}}}}\n'
+    text += lines([record("s", {"id": 1})])
+    config = {"sqlalchemy_url": loader.url, "invalid_record_treatment": "quarantine"}
+    TargetTelemetryPostgres(config=config).listen(io.BytesIO(text.encode()))
+    stored = {row[0]: row[1] for row in loader.query("SELECT id, v IS NULL FROM s")}
+    refused = dict(loader.query("SELECT line_number, record ->> 'id' FROM rejected_records"))
+    assert stored.pop(1)
+    assert not any(stored.values())
+    assert sorted([*stored, *map(int, refused.values())]) == _DEPTHS
+    assert all(refused.get(line, str(depth)) == str(depth) for line, depth in enumerate(_DEPTHS, 2))
+    assert {"1000", "5000", "100000"} <= set(refused.values())
+
+
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        ('{"type":"RECORD","stream":"s","record":{"id":1,"v":DEEP}}', "stream 's', line 2: "),
+        ('{"type":"STATE","value":DEEP}', "line 2: .* in this STATE"),
+        ('{"type":"SCHEMA","stream":"t","schema":{"properties":{"v":{"items":DEEP}}}}', "line 2: "),
+    ],
+)
+def test_a_message_that_is_too_deep_ends_the_run_by_its_place(
+    loader: Loader, line: str, said: str
+) -> None:
+    deep = '{"items":' * 5_000 + "1" + "}" * 5_000
+    text = lines([schema("s", {"id": INTEGER, "v": {}}, ["id"])]) + line.replace("DEEP", deep)
+    with pytest.raises((InvalidRecord, InvalidInputLine)) as refused:
+        TargetTelemetryPostgres(config={"sqlalchemy_url": loader.url}).listen(
+            io.BytesIO(text.encode())
+        )
+    assert re.search(f"(?i){said}", sentence(refused.value))
+    assert "too deeply" in sentence(refused.value)
+
+
+def test_a_record_too_deep_in_a_batch_file_is_refused(loader: Loader, tmp_path: Path) -> None:
+    file = tmp_path / "1.jsonl"
+    file.write_text('{"id":1,"v":' + "[" * 5_000 + "]" * 5_000 + '}\n{"id":2}\n')
+    batch = {
+        "type": "BATCH",
+        "stream": "s",
+        "encoding": {"format": "jsonl"},
+        "manifest": [file.as_uri()],
+    }
+    stream = schema("s", {"id": INTEGER, "v": {}}, ["id"])
+    loader.load(stream, batch, invalid_record_treatment="quarantine")
+    assert loader.table("s") == [{"id": 2, "v": None}]
+    assert len(loader.table("rejected_records")) == 1
+
+
+@pytest.mark.parametrize("method", ["upsert", "append-only", "overwrite"])
+def test_records_without_any_property_are_rows_of_nothing(loader: Loader, method: str) -> None:
+    stream = schema("log", {"a": INTEGER, "b": {"type": "string"}})
+    empty = [record("log", {}), record("log", {"unknown": 1}), record("log", {})]
+    loader.load(stream, *empty, load_method=method)
+    assert loader.table("log") == [{"a": None, "b": None}] * 3
+    loader.load(stream, *empty, record("log", {"a": 1}), invalid_record_treatment="quarantine")
+    assert loader.query("SELECT count(*), count(a) FROM log") == [(7, 1)]
+    assert loader.ledger("log")["rows_inserted"] == 4
+
+
+def test_a_version_before_its_schema_is_ignored_where_versions_are(loader: Loader) -> None:
+    activate = {"type": "ACTIVATE_VERSION", "stream": "s", "version": 1}
+    messages = [activate, schema("s", {"id": INTEGER}, ["id"]), record("s", {"id": 1})]
+    loader.load(*messages, process_activate_version_messages=False)
+    assert loader.table("s") == [{"id": 1}]

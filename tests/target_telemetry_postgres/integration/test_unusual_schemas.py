@@ -131,3 +131,38 @@ def test_a_stream_in_draft_4_is_loaded_and_what_means_nothing_is_told_once(
         loader.load(stream, record("s", {"id": 2, "n": 1.255}))
     with pytest.raises(InvalidRecord, match="required"):
         loader.load(stream, record("s", {"n": 1}))
+
+
+@pytest.mark.parametrize("name", ["ctid", "xmin", "xmax", "cmin", "cmax", "tableoid"])
+def test_a_property_called_like_a_system_column_has_one_beside_it(
+    loader: Loader, name: str
+) -> None:
+    stream = schema("s", {"id": INTEGER, name: INTEGER}, ["id", name])
+    for _ in range(2):
+        loader.load(stream, record("s", {"id": 1, name: 3}), record("s", {"id": 1, name: 4}))
+    (_, column) = loader.types("s")
+    assert column.startswith(f"{name}_")
+    assert sorted(row[column] for row in loader.table("s")) == [3, 4]
+    with pytest.raises(InvalidRecord, match="not of type"):
+        loader.load(stream, record("s", {"id": 1, name: "x"}))
+
+
+@pytest.mark.parametrize(
+    ("columns", "key", "most"),
+    [(1_599, ["id"], None), (1_600, ["id"], "1,599"), (1_600, [], None), (1_601, [], "1,600")],
+)
+def test_a_stream_with_more_columns_than_postgres_has_is_named(
+    loader: Loader, columns: int, key: list[str], most: str | None
+) -> None:
+    properties = {"id": INTEGER, **{f"c{n}": {"type": "boolean"} for n in range(columns - 1)}}
+    messages = [
+        schema("s", properties, key),
+        record("s", {"id": 1}),
+        record("s", {"c5": True, "id": 2}),
+    ]
+    if most is None:
+        loader.load(*messages)
+        assert loader.query("SELECT id, c5 FROM s ORDER BY id") == [(1, None), (2, True)]
+        return
+    with pytest.raises(RecordError, match=rf"^Line 1: Stream 's' has {columns:,} .* have {most},"):
+        loader.load(*messages)
