@@ -155,7 +155,7 @@ def _put_good(
     try:
         with connection.transaction():
             _put_apart_by_key(connection, part, rows, done)
-            connection.execute(statements.empty_stage(part.destination.table))
+            stage.empty(connection, part)
     except psycopg.Error as error:
         if not about_a_value(error):
             raise
@@ -195,7 +195,7 @@ def _put_apart_by_key(
             raise
         for half in (rows[:middle], rows[middle:]):
             _put_apart_by_key(connection, part, half, counts)
-            connection.execute(statements.empty_stage(part.destination.table))
+            stage.empty(connection, part)
 
 
 def _refused(connection: Connection, part: Part, row: Row) -> psycopg.Error | None:

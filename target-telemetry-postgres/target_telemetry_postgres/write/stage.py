@@ -84,6 +84,13 @@ def merge(
     )
 
 
+def empty(connection: Connection, part: Part) -> None:
+    """Make the stage ready for other rows in the same transaction, if rows go there at all."""
+    destination = part.destination
+    if destination.mode != "append" and destination.table.columns:
+        connection.execute(statements.empty_stage(destination.table))
+
+
 def delete(connection: Connection, part: Part) -> int:
     """Delete the rows whose keys a part says are gone; returns how many there were."""
     table = part.destination.table

@@ -112,6 +112,22 @@ def test_a_row_that_breaks_a_rule_of_the_table_is_found_by_halving(loader: Loade
     ]
 
 
+@pytest.mark.parametrize("method", ["upsert", "append-only"])
+@pytest.mark.parametrize("keyed", [True, False])
+def test_a_refused_row_costs_only_itself_however_rows_are_stored(
+    loader: Loader, method: str, keyed: bool
+) -> None:
+    stream = STREAM if keyed else {**STREAM, "key_properties": []}
+    loader.load(stream)
+    loader.execute("ALTER TABLE s ADD CHECK (cost <> 13)")
+    rows = [{"id": n, "cost": 13 if n == 3 else n + 100} for n in range(20, -1, -1)]
+    loader.load(
+        stream, records("s", rows), invalid_record_treatment="quarantine", load_method=method
+    )
+    assert [row["id"] for row in loader.table("s", "id")] == [n for n in range(21) if n != 3]
+    assert [row["line_number"] for row in loader.table("rejected_records")] == [19]
+
+
 def test_under_a_rule_that_most_rows_break_the_good_ones_are_stored(loader: Loader) -> None:
     loader.load(STREAM)
     loader.execute("ALTER TABLE s ADD CHECK (cost <> 13)")
