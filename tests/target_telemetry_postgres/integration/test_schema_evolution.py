@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from singer_sdk.exceptions import InvalidJSONSchema
 from singer_sdk.singerlib.exceptions import InvalidInputLine
 
 from support.singer import record, records, schema
@@ -238,9 +237,15 @@ def test_additional_properties_that_are_forbidden_are_refused(loader: Loader) ->
         )
 
 
-def test_a_schema_that_is_no_schema_is_the_sdks_own_error(loader: Loader) -> None:
-    with pytest.raises(InvalidJSONSchema):
-        loader.load(schema("s", {"id": {"type": "no such type"}}))
+def test_a_type_that_nobody_knows_is_ignored_with_a_word(
+    loader: Loader, caplog: pytest.LogCaptureFixture
+) -> None:
+    loader.load(schema("s", {"id": {"type": "no such type"}}), record("s", {"id": 5}))
+    assert loader.table("s")[0]["id"] == 5
+    assert "no such type" in caplog.text
+
+
+def test_a_schema_without_properties_is_the_sdks_own_error(loader: Loader) -> None:
     with pytest.raises(InvalidInputLine, match="missing required properties"):
         loader.load({"type": "SCHEMA", "stream": "s", "schema": {}, "key_properties": []})
 
